@@ -1,0 +1,3 @@
+"""graphc: a static computation-graph compiler."""
+
+__version__ = "0.1.0"

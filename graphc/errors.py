@@ -1,0 +1,242 @@
+"""The user's source lines, and every error that graphc raises.
+
+A message says what the user did, on which line, what was expected, what came instead, and how to mend it.
+Each class derives from `GraphcError` and from the built-in that a Python programmer would expect there.
+"""
+
+from __future__ import annotations
+
+import difflib
+import linecache
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from types import CodeType
+from typing import NamedTuple
+
+_OWN_PACKAGES = frozenset(
+    {
+        "backends", "contextlib", "functools", "graphc", "graphc_cupy", "graphc_jax", "graphc_native",
+        "graphc_numpy", "numpy",
+    }
+)  # fmt: skip
+_MOST_LINES = 4
+
+
+class Line(NamedTuple):
+    """One place in the user's program."""
+
+    file: str
+    number: int
+    function: str
+
+    @property
+    def text(self) -> str:
+        """The source text of the line, or an empty string where it cannot be read."""
+        return linecache.getline(self.file, self.number).strip()
+
+    def __str__(self) -> str:
+        return f"{_short_path(self.file)}:{self.number}"
+
+
+class Origins(NamedTuple):
+    """Where a node comes from: at most four user lines, and how many there were before the cut."""
+
+    lines: tuple[Line, ...]
+    count: int
+
+    def __str__(self) -> str:
+        shown = ", ".join(str(line) for line in self.lines)
+        more = self.count - len(self.lines)
+        return f"{shown} (+{more} more)" if more > 0 else shown
+
+
+NO_ORIGINS = Origins((), 0)
+
+_internal_files: dict[str, bool] = {}
+_origins_of_line: dict[tuple[CodeType, int], Origins] = {}
+
+
+def user_origins() -> Origins:
+    """The innermost frame outside of graphc, its backends, NumPy and contextlib, as `Origins`."""
+    frame = sys._getframe(1)
+    while True:
+        code = frame.f_code
+        internal = _internal_files.get(code.co_filename)
+        if internal is None:
+            package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+            internal = _internal_files[code.co_filename] = package in _OWN_PACKAGES
+        if not internal:
+            break
+        if frame.f_back is None:
+            return NO_ORIGINS
+        frame = frame.f_back
+    place = (code, frame.f_lineno)
+    found = _origins_of_line.get(place)
+    if found is None:
+        line = Line(code.co_filename, frame.f_lineno, code.co_name)
+        found = _origins_of_line[place] = Origins((line,), 1)
+    return found
+
+
+def merge_origins(several: Iterable[Origins]) -> Origins:
+    """The union of several origins, first come first kept."""
+    distinct = dict.fromkeys(several)
+    if len(distinct) == 1:
+        return next(iter(distinct))
+    lines = dict.fromkeys(line for origins in distinct for line in origins.lines)
+    hidden = sum(origins.count - len(origins.lines) for origins in distinct)
+    return Origins(tuple(lines)[:_MOST_LINES], len(lines) + hidden)
+
+
+def _short_path(path: str) -> str:
+    if path.startswith("<"):
+        return path
+    here = os.getcwd() + os.sep
+    return path[len(here) :] if path.startswith(here) else path
+
+
+class GraphcError(Exception):
+    """Base of all errors of graphc.
+
+    Args:
+        message: what went wrong, one sentence without a full stop.
+        expected: what would have been right.
+        got: what came instead.
+        fix: how to mend it.
+        origins: the user's lines; by default the line that is being executed now.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        expected: str | None = None,
+        got: str | None = None,
+        fix: str | None = None,
+        origins: Origins | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.expected = expected
+        self.got = got
+        self.fix = fix
+        self.origins = user_origins() if origins is None else origins
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        for line in self.origins.lines:
+            parts.append(f"  at        {line}" + (f"    {line.text}" if line.text else ""))
+        for label, text in (("expected", self.expected), ("got", self.got), ("fix", self.fix)):
+            if text:
+                parts.append(f"  {label:<10}" + text.replace("\n", "\n" + " " * 12))
+        return "\n".join(parts)
+
+
+class ShapeError(GraphcError, ValueError):
+    """Shapes, ranks or axes that do not fit."""
+
+
+class DTypeError(GraphcError, TypeError):
+    """Dtypes that do not fit or cannot be promoted."""
+
+
+class ArgumentError(GraphcError, ValueError):
+    """An argument outside of its domain."""
+
+
+class StaticGraphError(GraphcError, TypeError):
+    """A value was asked of a tensor that has none before the graph runs."""
+
+
+class GraphMismatchError(GraphcError, ValueError):
+    """Tensors of two graphs met, or a source was made outside of any graph."""
+
+
+class UnknownNameError(GraphcError, LookupError):
+    """A name that nothing carries; the message lists the known ones."""
+
+
+class FeedError(GraphcError, ValueError):
+    """A feed that is missing, unknown, given twice or does not fit its placeholder."""
+
+
+class FeedTypeError(FeedError, TypeError):
+    """A feed of the wrong dtype."""
+
+
+class FetchError(GraphcError, ValueError):
+    """Something was fetched that the session's graph does not hold."""
+
+
+class UpdateError(GraphcError, ValueError):
+    """Updates of variables that contradict each other or do not fit."""
+
+
+class GradientError(GraphcError, ValueError):
+    """Base of the three reasons for which a gradient cannot be had."""
+
+
+class NotDifferentiableError(GradientError):
+    """The mathematics has no gradient here."""
+
+
+class NotConnectedError(GradientError):
+    """No path leads from the variable to the value."""
+
+
+class GradientNotImplementedError(GradientError, NotImplementedError):
+    """The gradient exists, but graphc does not have it yet."""
+
+
+class NumericsError(GraphcError, ArithmeticError):
+    """`check_numerics` met a NaN or an infinity."""
+
+
+class OutOfRangeError(GraphcError, IndexError):
+    """An index lies outside of its axis."""
+
+
+class BackendError(GraphcError, RuntimeError):
+    """A backend is missing, unavailable, or cannot run the graph."""
+
+
+class UnsupportedError(BackendError, NotImplementedError):
+    """A backend lacks an operation, a dtype or an option."""
+
+
+class MemoryLimitError(GraphcError, MemoryError):
+    """The plan needs more memory than `CompileOptions.memory_limit`."""
+
+
+class SessionError(GraphcError, RuntimeError):
+    """A session is closed, was inherited by a fork, or is lost."""
+
+
+class TextSyntaxError(GraphcError, ValueError):
+    """The text form of a graph cannot be parsed."""
+
+
+class InternalError(GraphcError, RuntimeError):
+    """graphc broke one of its own rules; please report it."""
+
+
+class VerifyError(InternalError):
+    """A graph violates the specification of the IR."""
+
+
+class RewriteLoopError(InternalError):
+    """A rewrite rule keeps producing what it matches."""
+
+
+def unknown_name(kind: str, name: object, known: Sequence[str]) -> UnknownNameError:
+    """An error for an unknown name that suggests the nearest and lists the known ones."""
+    near = difflib.get_close_matches(str(name), known, n=1)
+    listed = ", ".join(sorted(known)[:20]) or "none"
+    more = f" … {len(known)} in all" if len(known) > 20 else ""
+    return UnknownNameError(
+        f"there is no {kind} named {name!r}",
+        expected=f"one of: {listed}{more}",
+        got=repr(name),
+        fix=f"did you mean {near[0]!r}?" if near else None,
+    )
