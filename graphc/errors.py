@@ -43,11 +43,11 @@ class Origins(NamedTuple):
     """Where a node comes from: at most four user lines, and how many there were before the cut."""
 
     lines: tuple[Line, ...]
-    count: int
+    total: int
 
     def __str__(self) -> str:
         shown = ", ".join(str(line) for line in self.lines)
-        more = self.count - len(self.lines)
+        more = self.total - len(self.lines)
         return f"{shown} (+{more} more)" if more > 0 else shown
 
 
@@ -85,7 +85,7 @@ def merge_origins(several: Iterable[Origins]) -> Origins:
     if len(distinct) == 1:
         return next(iter(distinct))
     lines = dict.fromkeys(line for origins in distinct for line in origins.lines)
-    hidden = sum(origins.count - len(origins.lines) for origins in distinct)
+    hidden = sum(origins.total - len(origins.lines) for origins in distinct)
     return Origins(tuple(lines)[:_MOST_LINES], len(lines) + hidden)
 
 

@@ -1,0 +1,43 @@
+# Everything runs in .venv, which .ci/setup makes and keeps up to date: no root, no system packages.
+
+PY = .venv/bin/python
+N ?= 1000
+
+# A person's own PYTHONPATH or PYTHONHOME must not shadow what .venv holds.
+unexport PYTHONPATH PYTHONHOME
+
+help:
+	@echo 'make demo        set up .venv and run examples/demo.py'
+	@echo 'make test        set up .venv and run ruff, mypy and pytest'
+	@echo 'make fuzz N=...  run the random-graph tests on N graphs (default $(N))'
+	@echo 'make bench       run the benchmarks'
+	@echo 'make jax         install the jax extra, or try it again'
+	@echo 'make clean       remove .venv, caches and build outputs'
+	@echo 'PYTHON=/path/to/python3 make ... chooses the Python that .venv is made with'
+
+demo:
+	@sh .ci/setup demo
+	$(PY) examples/demo.py
+
+test:
+	@sh .ci/setup test
+	$(PY) -m ruff check
+	$(PY) -m mypy
+	$(PY) -m pytest
+
+fuzz:
+	@sh .ci/setup test
+	GRAPHC_FUZZ=$(N) $(PY) -m pytest -m fuzz
+
+bench:
+	@sh .ci/setup bench
+	$(PY) -m benchmarks
+
+jax:
+	@sh .ci/setup jax
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help demo test fuzz bench jax clean

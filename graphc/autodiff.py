@@ -1,0 +1,164 @@
+"""Reverse-mode differentiation: a graph goes in, a graph comes out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from graphc.errors import GradientNotImplementedError, NotDifferentiableError, ShapeError
+from graphc.ir.tensor import Tensor, inherit, rebuild, tuple_elements
+from graphc.ir.types import TensorType
+from graphc.ir.walk import toposort
+from graphc.ops.define import convert
+from graphc.ops.layout import reshape
+from graphc.ops.reductions import sum as reduce_sum
+from graphc.rules.canonical import CANONICAL
+from graphc.rules.engine import Rewriter
+from graphc.rules.stable import STABLE
+
+
+def vjp(ys: Sequence[Tensor], xs: Sequence[Tensor], cotangents: Sequence[Tensor]) -> list[Tensor | None]:
+    """The vector-Jacobian products Σᵢ cotangentsᵢ · ∂ysᵢ/∂xⱼ, one per x; `None` where no path leads from x to a y.
+
+    The graph is stabilised first, with the xs as leaves, and composites without a gradient of their own are expanded.
+
+    Raises:
+        NotDifferentiableError: a path leads through an op that has no gradient.
+        GradientNotImplementedError: a path leads through an op whose gradient graphc lacks.
+    """
+    leaves = frozenset(xs)
+    ys = Rewriter((*CANONICAL, *STABLE), stage="stabilise", barriers=leaves).run(ys)
+    ys = _expand_composites(ys, leaves)
+    order = toposort(ys, leaves)
+    active = _active_nodes(order, leaves)
+    sweep = _Sweep(active)
+    for y, cotangent in zip(ys, cotangents, strict=True):
+        sweep.add(y, 0, cotangent)
+    for node in reversed(order):
+        if node in active and node not in leaves:
+            with inherit(node.origins):
+                sweep.visit(node)
+    return [sweep.cotangents(x)[0] for x in xs]
+
+
+class _Sweep:
+    """The cotangents that have arrived so far, per node and result."""
+
+    def __init__(self, active: set[Tensor]) -> None:
+        self._active = active
+        self._arrived: dict[Tensor, dict[int, Tensor]] = defaultdict(dict)
+
+    def add(self, node: Tensor, index: int, cotangent: Tensor) -> None:
+        """Adds a cotangent of one result of a node, summed back to the shape of the result."""
+        if node not in self._active:
+            return
+        cotangent = _sum_to(cotangent, tuple_elements(node)[index])
+        arrived = self._arrived[node]
+        arrived[index] = arrived[index] + cotangent if index in arrived else cotangent
+
+    def cotangents(self, node: Tensor) -> list[Tensor | None]:
+        """What has arrived for each result; `None` is a symbolic zero."""
+        arrived = self._arrived.get(node, {})
+        return [arrived.get(index) for index in range(len(tuple_elements(node)))]
+
+    def visit(self, node: Tensor) -> None:
+        """Passes the cotangents of a node on to its inputs."""
+        cotangents = self.cotangents(node)
+        if all(ct is None for ct in cotangents):
+            return
+        if node.op.name == "project":
+            assert cotangents[0] is not None
+            self.add(node.inputs[0], node.attrs["index"], cotangents[0])
+            return
+        rule = node.op.vjp
+        if isinstance(rule, str):
+            raise _not_differentiable(node, rule)
+        if rule is None:
+            raise GradientNotImplementedError(
+                f"the gradient of {node.op.name} is not implemented", got=repr(node), origins=node.origins
+            )
+        if callable(rule):
+            for source, ct in zip(node.inputs, rule(cotangents, node), strict=True):
+                if ct is not None:
+                    self.add(source, 0, ct)
+            return
+        for source, function in zip(node.inputs, rule, strict=True):
+            if function is not None and source in self._active:
+                assert cotangents[0] is not None
+                self.add(source, 0, function(cotangents[0], node))
+
+
+def _not_differentiable(node: Tensor, reason: str) -> NotDifferentiableError:
+    return NotDifferentiableError(
+        f"{node.op.name} is not differentiable: {reason}",
+        expected="differentiable operations between the variables and the value",
+        got=repr(node),
+        fix=f"take it for a constant with gc.stop_gradient({node.op.name}(…))",
+        origins=node.origins,
+    )
+
+
+def _active_nodes(order: Sequence[Tensor], leaves: frozenset[Tensor]) -> set[Tensor]:
+    """The nodes that depend on the leaves through floating-point numbers only."""
+    active: set[Tensor] = set()
+    for node in order:
+        depends = node in leaves or any(source in active for source in node.inputs)
+        if depends and node.op.name != "stop_gradient" and _holds_floats(node):
+            active.add(node)
+    return active
+
+
+def _holds_floats(node: Tensor) -> bool:
+    return any(kind.dtype.kind == "float" for kind in tuple_elements(node))
+
+
+def _expand_composites(ys: Sequence[Tensor], leaves: frozenset[Tensor]) -> list[Tensor]:
+    """Replaces composites that have no gradient of their own by what they are made of."""
+    new: dict[Tensor, Tensor] = {}
+    for node in toposort(ys, leaves):
+        if node in leaves:
+            new[node] = node
+            continue
+        rebuilt = rebuild(node, [new[source] for source in node.inputs])
+        if node.op.vjp is None and node.op.decompose is not None:
+            with inherit(node.origins):
+                rebuilt = node.op.decompose(rebuilt)
+        new[node] = rebuilt
+    return [new[y] for y in ys]
+
+
+def _sum_to(cotangent: Tensor, target: TensorType) -> Tensor:
+    """Sums over the axes along which an operand was broadcast."""
+    cotangent = convert(cotangent, target.dtype)
+    if cotangent.shape == target.shape:
+        return cotangent
+    extra = cotangent.ndim - len(target.shape)
+    if extra < 0:
+        return reshape(cotangent, target.shape)
+    repeated = [
+        axis + extra
+        for axis, size in enumerate(target.shape)
+        if size == 1 and cotangent.shape[axis + extra] != 1
+    ]
+    axes = (*range(extra), *repeated)
+    if not axes:
+        return cotangent  # equal by a guard, under two names
+    return reshape(reduce_sum(cotangent, axis=axes, keepdims=True), target.shape)
+
+
+def require_scalar(y: Tensor) -> None:
+    """A value without given cotangents must be a scalar.
+
+    Raises:
+        ShapeError: it is not.
+    """
+    if y.shape:
+        raise ShapeError(
+            "the gradient of a tensor with axes needs cotangents",
+            expected="a scalar, or grad_ys of the shape of ys",
+            got=repr(y),
+            fix="reduce it with gc.sum or gc.mean, or pass grad_ys=gc.ones_like(y)",
+        )
+
+
+__all__ = ["require_scalar", "vjp"]

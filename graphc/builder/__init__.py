@@ -1,0 +1,1 @@
+"""What a user calls to record a graph."""

@@ -1,0 +1,1 @@
+"""The intermediate representation: types, tensors, graphs, and what one asks of them."""

@@ -1,0 +1,81 @@
+"""The structural key: a cached 128-bit digest of what a node computes."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import InternalError
+from graphc.ir.dims import Poly
+from graphc.ir.dtype import DType
+from graphc.ir.graph import Graph
+from graphc.ir.opdef import Kind
+from graphc.ir.tensor import Tensor
+from graphc.ir.walk import toposort
+
+
+def structural_key(node: Tensor) -> bytes:
+    """Equal for two nodes that compute the same from sources of the same name and type.
+
+    Attributes are compared by type and bits: `0.0` is not `-0.0`, `1` is neither `True` nor `1.0`.
+    """
+    if node._key is None:
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            pending = [i for i in top.inputs if i._key is None]
+            if pending and top._key is None:
+                stack.extend(pending)
+                continue
+            stack.pop()
+            if top._key is None:
+                object.__setattr__(top, "_key", _digest(top))
+    assert node._key is not None
+    return node._key
+
+
+def _digest(node: Tensor) -> bytes:
+    state = blake2b(f"{node.op.name}/{node.op.version}(".encode(), digest_size=16)
+    for name in sorted(node.attrs):
+        state.update(f"{name}=".encode())
+        state.update(encode_attr(node.attrs[name]))
+    if node.op.kind is Kind.SOURCE:
+        state.update(f":{node.type}".encode())
+    for source in node.inputs:
+        assert source._key is not None
+        state.update(source._key)
+    return state.digest()
+
+
+def graph_key(graph: Graph) -> bytes:
+    """The key of a closed graph: its parameters' types, and its results by key."""
+    state = blake2b(digest_size=16)
+    for node in toposort(graph.outputs):
+        structural_key(node)
+    for part in (*graph.parameters, *graph.results):
+        state.update(structural_key(part))
+    for variable, value in graph.updates:
+        state.update(structural_key(variable) + structural_key(value))
+    return state.digest()
+
+
+def encode_attr(value: Any) -> bytes:
+    """An attribute as bytes that tell its type and its bits.
+
+    Raises:
+        InternalError: the type is outside of the closed set.
+    """
+    if isinstance(value, tuple):
+        return b"(" + b",".join(encode_attr(item) for item in value) + b")"
+    if isinstance(value, float):
+        return b"f" + value.hex().encode()
+    if value is None or isinstance(value, (bool, int, str, DType, Poly)):
+        return f"{type(value).__name__}:{value!r}".encode()
+    if isinstance(value, np.ndarray):
+        header = f"{value.dtype.str}{value.shape}".encode()
+        return b"a" + header + blake2b(np.ascontiguousarray(value).tobytes(), digest_size=16).digest()
+    if isinstance(value, Graph):
+        return b"g" + graph_key(value)
+    raise InternalError(f"an attribute cannot be a {type(value).__name__}")

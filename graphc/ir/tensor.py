@@ -1,0 +1,438 @@
+"""The tensor: what the user holds and the node of the graph are one class."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, NoReturn, Protocol
+
+from graphc.errors import (
+    GraphcError,
+    GraphMismatchError,
+    InternalError,
+    Origins,
+    StaticGraphError,
+    user_origins,
+)
+from graphc.ir.dims import Dim, Guard, Shape, take_guards
+from graphc.ir.dtype import DType
+from graphc.ir.opdef import FUNCTIONS, Kind, OpDef
+from graphc.ir.types import NodeType, TensorType, TupleType
+
+
+class Owner(Protocol):
+    """The recording graph that a tensor belongs to, as far as the IR needs it."""
+
+    @property
+    def name(self) -> str: ...
+
+
+NO_ATTRS: Mapping[str, Any] = MappingProxyType({})
+_next_id = itertools.count(1).__next__
+_inherited: ContextVar[Origins | None] = ContextVar("graphc_inherited_origins", default=None)
+
+
+@contextlib.contextmanager
+def inherit(origins: Origins) -> Iterator[None]:
+    """Nodes that are made inside take these origins instead of the user's current line."""
+    token = _inherited.set(origins)
+    try:
+        yield
+    finally:
+        _inherited.reset(token)
+
+
+def current_origins() -> Origins:
+    """The origins that a node made here and now would get."""
+    inherited = _inherited.get()
+    return user_origins() if inherited is None else inherited
+
+
+class Tensor:
+    """A node of a graph and its value-to-be. Immutable; equality and hash are identity, `==` records a comparison.
+
+    Attributes:
+        op: the record of the operation.
+        inputs: the tensors it reads.
+        attrs: its static attributes, read-only.
+        type: dtype and shape of the value.
+        origins: the user's lines that it comes from.
+        owner: the graph that it was recorded in; `None` for what depends on constants only.
+        guards: what its shape takes for granted about symbolic sizes.
+        id: a number that no other tensor of this process ever has.
+    """
+
+    __slots__ = (
+        "__weakref__", "_key", "attrs", "guards", "id", "inputs", "op", "origins", "owner", "type",
+    )  # fmt: skip
+
+    op: OpDef
+    inputs: tuple[Tensor, ...]
+    attrs: Mapping[str, Any]
+    type: TensorType
+    origins: Origins
+    owner: Owner | None
+    guards: tuple[Guard, ...]
+    id: int
+    _key: bytes | None
+
+    def __init__(
+        self,
+        op: OpDef,
+        inputs: tuple[Tensor, ...],
+        attrs: Mapping[str, Any],
+        type: NodeType,
+        origins: Origins,
+        owner: Owner | None,
+        guards: tuple[Guard, ...] = (),
+    ) -> None:
+        put = object.__setattr__
+        put(self, "op", op)
+        put(self, "inputs", inputs)
+        put(self, "attrs", attrs)
+        put(self, "type", type)
+        put(self, "origins", origins)
+        put(self, "owner", owner)
+        put(self, "guards", guards)
+        put(self, "id", _next_id())
+        put(self, "_key", None)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise StaticGraphError(
+            f"a tensor is immutable: {name!r} cannot be set", fix="make a new tensor with an operation"
+        )
+
+    def __copy__(self) -> Tensor:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Tensor:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise StaticGraphError("a tensor cannot be pickled", fix="save the graph in its text form")
+
+    # --- what a user asks -------------------------------------------------------------------
+
+    @property
+    def dtype(self) -> DType:
+        """Element type."""
+        return self.type.dtype
+
+    @property
+    def shape(self) -> Shape:
+        """Sizes of the axes: ints, or symbolic dims."""
+        return self.type.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.type.shape)
+
+    @property
+    def size(self) -> Dim:
+        """Number of elements."""
+        return self.type.size
+
+    @property
+    def name(self) -> str | None:
+        """The name of a placeholder, a variable or a named constant."""
+        return self.attrs.get("name")
+
+    @property
+    def T(self) -> Tensor:
+        """The transpose of a matrix."""
+        if self.ndim != 2:
+            raise StaticGraphError(".T is for matrices", got=str(self.type), fix="use .mT or gc.permute_dims")
+        return self.mT
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        return _call("matrix_transpose", self)
+
+    def astype(self, dtype: Any) -> Tensor:
+        """The elements converted to another dtype."""
+        return _call("astype", self, dtype)
+
+    def __repr__(self) -> str:
+        label = f" {self.name!r}" if self.name else ""
+        return f"<graphc.Tensor {self.op.name}{label} {self.type} from {self.origins}>"
+
+    def _no_value(self, what: str, fix: str) -> NoReturn:
+        raise StaticGraphError(
+            f"a tensor has no value before the graph runs, so {what} cannot be had", got=repr(self), fix=fix
+        )
+
+    def __bool__(self) -> NoReturn:
+        self._no_value("its truth", "choose elements with gc.where(condition, x, y), or fetch it with session.run")
+
+    def __float__(self) -> NoReturn:
+        self._no_value("a float", "fetch it with session.run(t), or gc.evaluate(t) if it needs no feeds")
+
+    def __int__(self) -> NoReturn:
+        self._no_value("an int", "fetch it with session.run(t), or gc.evaluate(t) if it needs no feeds")
+
+    def __index__(self) -> NoReturn:
+        self._no_value("an index", "gather with gc.take(x, indices), or fetch it with session.run(t)")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        self._no_value("an array", "fetch it with session.run(t), or gc.evaluate(t) if it needs no feeds")
+
+    def __len__(self) -> int:
+        if not self.shape or not isinstance(self.shape[0], int):
+            raise StaticGraphError(
+                "this tensor has no static length", got=str(self.type), fix="use t.shape[0], or gc.dim_value"
+            )
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[position] for position in range(len(self)))
+
+    # --- operators: looked up by name, so that the IR imports no op ------------------------------
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return _call("getitem", self, index)
+
+    def __add__(self, other: Any) -> Tensor:
+        return _call("add", self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return _call("add", other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return _call("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return _call("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return _call("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return _call("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return _call("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return _call("divide", other, self)
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return _call("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return _call("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Tensor:
+        return _call("remainder", self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return _call("remainder", other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return _call("pow", self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return _call("pow", other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return _call("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return _call("matmul", other, self)
+
+    def __neg__(self) -> Tensor:
+        return _call("negative", self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return _call("abs", self)
+
+    def __invert__(self) -> Tensor:
+        return _call("bitwise_invert", self)
+
+    def __and__(self, other: Any) -> Tensor:
+        return _call("bitwise_and", self, other)
+
+    def __rand__(self, other: Any) -> Tensor:
+        return _call("bitwise_and", other, self)
+
+    def __or__(self, other: Any) -> Tensor:
+        return _call("bitwise_or", self, other)
+
+    def __ror__(self, other: Any) -> Tensor:
+        return _call("bitwise_or", other, self)
+
+    def __xor__(self, other: Any) -> Tensor:
+        return _call("bitwise_xor", self, other)
+
+    def __rxor__(self, other: Any) -> Tensor:
+        return _call("bitwise_xor", other, self)
+
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
+        return _call("equal", self, other)
+
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
+        return _call("not_equal", self, other)
+
+    def __lt__(self, other: Any) -> Tensor:
+        return _call("less", self, other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return _call("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return _call("greater", self, other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return _call("greater_equal", self, other)
+
+    __hash__ = object.__hash__
+
+    # --- NumPy's protocols: np.exp(t) records a node ------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Tensor:
+        if method != "__call__" or kwargs:
+            raise StaticGraphError(
+                f"np.{ufunc.__name__}.{method} with {sorted(kwargs) or 'tensors'} cannot be recorded",
+                fix="use the function of graphc instead, which takes no out= and no where=",
+            )
+        return _numpy_call(ufunc.__name__, inputs, {})
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return _numpy_call(function.__name__, args, kwargs)
+
+
+_NUMPY_NAMES = {
+    "absolute": "abs", "amax": "max", "amin": "min", "concatenate": "concat", "invert": "bitwise_invert",
+    "power": "pow", "rint": "round", "transpose": "permute_dims", "true_divide": "divide",
+}  # fmt: skip
+
+
+def _call(name: str, *args: Any, **kwargs: Any) -> Any:
+    return FUNCTIONS[name](*args, **kwargs)
+
+
+def _numpy_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    function = FUNCTIONS.get(_NUMPY_NAMES.get(name, name))
+    if function is None:
+        raise StaticGraphError(
+            f"np.{name} of a tensor cannot be recorded: graphc has no such function",
+            fix="fetch the value with session.run(t) first, or express it with the functions of graphc",
+        )
+    return function(*args, **kwargs)
+
+
+def apply(op: OpDef, inputs: Sequence[Tensor], **attrs: Any) -> Tensor:
+    """Records a node: checks owners, computes the type, finds the user's line.
+
+    Raises:
+        GraphMismatchError: the inputs belong to two graphs.
+        ShapeError, DTypeError: from `op.infer`, completed with the types and the user's line.
+    """
+    inputs = tuple(inputs)
+    owner = common_owner(op.name, inputs)
+    origins = current_origins()
+    try:
+        inferred = op.infer(tuple([node.type for node in inputs]), attrs)
+    except GraphcError as error:
+        take_guards(origins)
+        raise _completed(error, op, inputs, origins) from None
+    return Tensor(
+        op, inputs, MappingProxyType(attrs) if attrs else NO_ATTRS, inferred, origins, owner, take_guards(origins)
+    )
+
+
+def rebuild(node: Tensor, inputs: Sequence[Tensor]) -> Tensor:
+    """The same operation on other inputs; the node itself if they are the same.
+
+    The type is inferred again only where an input's type changed.
+    """
+    if all(new is old for new, old in zip(inputs, node.inputs, strict=True)):
+        return node
+    inputs = tuple(inputs)
+    if all(new.type == old.type for new, old in zip(inputs, node.inputs, strict=True)):
+        return Tensor(node.op, inputs, node.attrs, node.type, node.origins, node.owner, node.guards)
+    with inherit(node.origins):
+        return apply(node.op, inputs, **node.attrs)
+
+
+def common_owner(what: str, inputs: Sequence[Tensor]) -> Owner | None:
+    """The one graph that the inputs belong to, `None` if they are all constants."""
+    owner: Owner | None = None
+    for node in inputs:
+        if node.owner is owner or node.owner is None:
+            continue
+        if owner is not None:
+            raise GraphMismatchError(
+                f"{what}: the operands belong to two graphs",
+                expected=f"tensors of the graph {owner.name!r}",
+                got=f"a tensor of the graph {node.owner.name!r}: {node!r}",
+                fix="build both operands in one graph, or feed the value of one into the other",
+            )
+        owner = node.owner
+    return owner
+
+
+def _completed(error: GraphcError, op: OpDef, inputs: Sequence[Tensor], origins: Origins) -> GraphcError:
+    if not error.message.startswith(op.name):
+        error.message = f"{op.name}: {error.message}"
+    if error.got is None:
+        error.got = ", ".join(f"{node.name or f'operand {i + 1}'}: {node.type}" for i, node in enumerate(inputs))
+    error.origins = origins
+    return error
+
+
+def tuple_elements(node: Tensor) -> tuple[TensorType, ...]:
+    """The types of the results of a node: one for most ops."""
+    kind: NodeType = node.type
+    return kind.elements if isinstance(kind, TupleType) else (kind,)
+
+
+def is_source(node: Tensor) -> bool:
+    """Whether the node is a placeholder, variable, constant, or another one that reads nothing and computes nothing."""
+    return node.op.kind is Kind.SOURCE
+
+
+class VariableNode(Tensor):
+    """A source whose value a session keeps between runs; users make one with `gc.Variable`.
+
+    Attributes:
+        initial: array, or initialiser `f(key, shape, dtype) -> array`; `None` if it was read from text.
+        trainable: whether optimisers move it by default.
+    """
+
+    __slots__ = ("initial", "trainable")
+
+    initial: Any
+    trainable: bool
+
+    def __init__(
+        self, op: OpDef, attrs: Mapping[str, Any], owner: Owner | None, initial: Any, trainable: bool
+    ) -> None:
+        kind = op.infer((), attrs)
+        super().__init__(op, (), MappingProxyType(dict(attrs)), kind, current_origins(), owner)
+        object.__setattr__(self, "initial", initial)
+        object.__setattr__(self, "trainable", trainable)
+
+    @property
+    def name(self) -> str:
+        """The name, unique in its graph."""
+        name: str = self.attrs["name"]
+        return name
+
+
+def require_tensor(node: object) -> Tensor:
+    """`node`, if it is a tensor.
+
+    Raises:
+        InternalError: it is not.
+    """
+    if not isinstance(node, Tensor):
+        raise InternalError(f"a tensor was expected here, not {type(node).__name__}")
+    return node

@@ -1,0 +1,262 @@
+"""The text form of a graph: lines of Python syntax that print and parse back.
+
+    graph("digits")
+    x: float32[batch, 64] = placeholder(name="x", dtype=float32, shape=(dim("batch"), 64))
+    v3: float32[batch, 10] = matmul(x, w)  # at train.py:12 in main
+    parameters(x)
+    results(v3)
+    update(w, v9)
+
+Initial values of variables are not part of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import itertools
+import keyword
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import NO_ORIGINS, Line, Origins, TextSyntaxError
+from graphc.ir import dims
+from graphc.ir.dtype import DTYPES, DType, as_dtype
+from graphc.ir.graph import Graph
+from graphc.ir.opdef import lookup
+from graphc.ir.tensor import Tensor, VariableNode, apply, inherit
+
+_SHORT = 16  # elements of a constant that are printed as numbers
+
+
+def print_graph(graph: Graph) -> str:
+    """The graph as text; equal graphs give equal text up to the names of values."""
+    names = _names(graph)
+    lines = [f"graph({graph.name!r})"]
+    for node in graph.nodes:
+        arguments = [names[source] for source in node.inputs]
+        arguments += [f"{name}={print_attr(value)}" for name, value in node.attrs.items()]
+        line = f"{names[node]}: {node.type} = {node.op.name}({', '.join(arguments)})"
+        lines.append(line + _comment(node.origins))
+    lines.append(f"parameters({', '.join(names[node] for node in graph.parameters)})")
+    lines.append(f"results({', '.join(names[node] for node in graph.results)})")
+    lines += [f"update({names[variable]}, {names[value]})" for variable, value in graph.updates]
+    return "\n".join(lines) + "\n"
+
+
+def _names(graph: Graph) -> dict[Tensor, str]:
+    names: dict[Tensor, str] = {}
+    taken: set[str] = set()
+    numbers = itertools.count()
+    extra = [variable for variable, _ in graph.updates]
+    for node in (*graph.nodes, *graph.parameters, *extra):
+        if node in names:
+            continue
+        wanted = re.sub(r"\W", "_", node.name or "")
+        if not wanted or wanted in taken or keyword.iskeyword(wanted) or not wanted.isidentifier():
+            wanted = f"v{next(numbers)}"
+            while wanted in taken:
+                wanted = f"v{next(numbers)}"
+        names[node] = wanted
+        taken.add(wanted)
+    return names
+
+
+def _comment(origins: Origins) -> str:
+    if not origins.lines:
+        return ""
+    places = "; ".join(f"{line.file}:{line.number} in {line.function}" for line in origins.lines)
+    return f"  # at {places} of {origins.total}"
+
+
+def print_attr(value: Any) -> str:
+    """One attribute in the syntax that `parse_graph` reads."""
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(print_attr, value)) + (",)" if len(value) == 1 else ")")
+    if isinstance(value, dims.Poly):
+        return f'dim("{value}")'
+    if isinstance(value, np.ndarray):
+        return _print_array(value)
+    if isinstance(value, Graph):
+        return f"region({print_graph(value)!r})"
+    return repr(value)
+
+
+def _print_array(value: np.ndarray) -> str:
+    head = f"array({value.dtype.name}, {value.shape}, "
+    numbers_round_trip = value.size <= _SHORT and not np.isnan(value).any()
+    if numbers_round_trip:
+        return head + repr(value.ravel().tolist()) + ")"
+    return head + repr(base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()) + ")"
+
+
+# --- parsing ------------------------------------------------------------------------------------------------
+
+
+def parse_graph(text: str) -> Graph:
+    """The graph that was printed.
+
+    Raises:
+        TextSyntaxError: the text is not the text form of a graph.
+        UnknownNameError: an op or dtype is not known.
+    """
+    try:
+        module = ast.parse(text)
+    except SyntaxError as error:
+        raise TextSyntaxError(f"line {error.lineno} is not in the text form of a graph", got=error.text) from None
+    return _Parser(text.splitlines()).run(module)
+
+
+class _TextOwner:
+    """The owner of all the nodes of one text."""
+
+    name = "text"
+
+
+class _Parser:
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        self.values: dict[str, Tensor] = {}
+        self.name = "graph"
+        self.parameters: list[Tensor] = []
+        self.results: list[Tensor] = []
+        self.updates: list[tuple[VariableNode, Tensor]] = []
+        self.owner = _TextOwner()
+
+    def run(self, module: ast.Module) -> Graph:
+        for statement in module.body:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                self._assign(statement, statement.target.id)
+            elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+                self._directive(statement.value)
+            else:
+                raise self._error(statement)
+        return Graph(self.parameters, self.results, self.updates, self.name)
+
+    def _error(self, node: ast.stmt | ast.expr, why: str = "this is not a line of a graph") -> TextSyntaxError:
+        return TextSyntaxError(f"line {node.lineno}: {why}", got=self.lines[node.lineno - 1])
+
+    def _directive(self, call: ast.Call) -> None:
+        name = _called(call)
+        if name == "graph":
+            self.name = str(self._attr(call.args[0]))
+        elif name == "parameters":
+            self.parameters = [self._value(argument) for argument in call.args]
+        elif name == "results":
+            self.results = [self._value(argument) for argument in call.args]
+        elif name == "update":
+            variable, value = (self._value(argument) for argument in call.args)
+            if not isinstance(variable, VariableNode):
+                raise self._error(call, "only a variable can be updated")
+            self.updates.append((variable, value))
+        else:
+            raise self._error(call)
+
+    def _assign(self, statement: ast.AnnAssign, name: str) -> None:
+        call = statement.value
+        if not isinstance(call, ast.Call) or name in self.values:
+            raise self._error(statement)
+        op = lookup(_called(call))
+        inputs = [self._value(argument) for argument in call.args]
+        attrs = {str(word.arg): self._attr(word.value) for word in call.keywords}
+        with inherit(_parse_comment(self.lines[statement.lineno - 1])):
+            if op.name == "variable":
+                node: Tensor = VariableNode(op, attrs, self.owner, None, True)
+            else:
+                node = apply(op, inputs, **attrs)
+        declared = ast.unparse(statement.annotation).replace(" ", "")
+        inferred = ast.unparse(ast.parse(str(node.type).replace("^", "**"), mode="eval")).replace(" ", "")
+        if declared.replace("^", "**") != inferred:
+            raise self._error(statement, f"the type of {name} is {node.type}")
+        self.values[name] = node
+
+    def _value(self, node: ast.expr) -> Tensor:
+        if not isinstance(node, ast.Name) or node.id not in self.values:
+            raise self._error(node, f"{ast.unparse(node)} is not defined")
+        return self.values[node.id]
+
+    def _attr(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Tuple):
+            return tuple(self._attr(item) for item in node.elts)
+        if isinstance(node, ast.List):
+            return [self._attr(item) for item in node.elts]
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return -self._attr(node.operand)
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, ast.Name):
+            return {"inf": np.inf, "nan": np.nan, "bool": DTYPES["bool"], **DTYPES}[node.id]
+        if isinstance(node, ast.Call) and _called(node) in _CONSTRUCTORS:
+            return _CONSTRUCTORS[_called(node)](*(self._attr(argument) for argument in node.args))
+        raise self._error(node, f"{ast.unparse(node)} is not an attribute")
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def parse_dim(text: str) -> dims.Dim:
+    """A dim in the syntax in which it is printed, for example `2*batch^2 + 1`."""
+    return _dim(ast.parse(text.replace("^", "**"), mode="eval").body)
+
+
+_DIM_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Pow: lambda a, b: dims.product([a] * b),
+}
+_DIM_FUNCTIONS: dict[str, Callable[..., dims.Dim]] = {
+    "floordiv": dims.floordiv,
+    "mod": dims.mod,
+    "min": dims.minimum,
+    "max": dims.maximum,
+}
+
+
+def _dim(node: ast.expr) -> dims.Dim:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return node.value
+    if isinstance(node, ast.Name):
+        return dims.symbol(node.id)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return 0 - _dim(node.operand)
+    if isinstance(node, ast.BinOp) and type(node.op) in _DIM_OPERATORS:
+        result: dims.Dim = _DIM_OPERATORS[type(node.op)](_dim(node.left), _dim(node.right))
+        return result
+    if isinstance(node, ast.Call) and _called(node) in _DIM_FUNCTIONS:
+        return _DIM_FUNCTIONS[_called(node)](*(_dim(argument) for argument in node.args))
+    raise TextSyntaxError("this is not a dim", got=ast.unparse(node))
+
+
+def _parse_array(dtype: DType, shape: tuple[int, ...], data: Any) -> np.ndarray:
+    kind = as_dtype(dtype).numpy
+    if isinstance(data, str):
+        array = np.frombuffer(base64.b64decode(data), kind).reshape(shape).copy()
+    else:
+        array = np.array(data, kind).reshape(shape)
+    array.flags.writeable = False
+    return array
+
+
+_CONSTRUCTORS: dict[str, Callable[..., Any]] = {
+    "dim": parse_dim,
+    "array": _parse_array,
+    "region": parse_graph,
+}
+
+
+def _parse_comment(line: str) -> Origins:
+    _, mark, comment = line.rpartition("  # at ")
+    if not mark:
+        return NO_ORIGINS
+    places, _, total = comment.rpartition(" of ")
+    found = []
+    for place in places.split("; "):
+        where, _, function = place.rpartition(" in ")
+        file, _, number = where.rpartition(":")
+        found.append(Line(file, int(number), function))
+    return Origins(tuple(found), int(total))

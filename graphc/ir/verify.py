@@ -1,0 +1,124 @@
+"""The specification of the IR, as a table of sentences that a graph must satisfy. It runs between passes in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from graphc.errors import NO_ORIGINS, GraphcError, VerifyError
+from graphc.ir import dims
+from graphc.ir.graph import Graph
+from graphc.ir.key import encode_attr
+from graphc.ir.opdef import OPS
+from graphc.ir.tensor import Tensor, VariableNode, tuple_elements
+from graphc.ir.types import TensorType, TupleType
+from graphc.ir.walk import regions
+
+
+def _op_is_registered(node: Tensor) -> bool:
+    return OPS.get(node.op.name) is node.op
+
+
+def _tuples_are_projected(node: Tensor) -> bool:
+    return node.op.name == "project" or all(isinstance(source.type, TensorType) for source in node.inputs)
+
+
+def _attrs_are_closed(node: Tensor) -> bool:
+    for value in node.attrs.values():
+        encode_attr(value)
+    return True
+
+
+def _owners_agree(node: Tensor) -> bool:
+    return len({id(source.owner) for source in (node, *node.inputs) if source.owner is not None}) <= 1
+
+
+def _type_is_inferred(node: Tensor) -> bool:
+    inferred = node.op.infer(tuple(source.type for source in node.inputs), node.attrs)
+    dims.take_guards(NO_ORIGINS)
+    mine = tuple_elements(node)
+    theirs = inferred.elements if isinstance(inferred, TupleType) else (inferred,)
+    return len(mine) == len(theirs) and all(map(compatible, mine, theirs))
+
+
+def compatible(first: TensorType, second: TensorType) -> bool:
+    """The same dtype and rank, and no size that differs for sure (a guard may equate two symbols)."""
+    if first.dtype is not second.dtype or first.ndim != second.ndim:
+        return False
+    pairs = zip(first.shape, second.shape, strict=True)
+    return all(a == b or not isinstance(a - b, int) for a, b in pairs)
+
+
+def _regions_are_legal(node: Tensor) -> bool:
+    for region in regions(node):
+        verify(region, f"region of {node.op.name}")
+    return True
+
+
+NODE_SPEC: tuple[tuple[str, Callable[[Tensor], bool]], ...] = (
+    ("its op is in the op table", _op_is_registered),
+    ("only project reads several results", _tuples_are_projected),
+    ("its attributes are of the closed set of types", _attrs_are_closed),
+    ("its inputs belong to one graph", _owners_agree),
+    ("its type is what its op infers", _type_is_inferred),
+    ("its regions are legal graphs", _regions_are_legal),
+)
+
+
+def _parameters_are_placeholders(graph: Graph) -> bool:
+    return all(node.op.name == "placeholder" for node in graph.parameters)
+
+
+def _placeholders_are_parameters(graph: Graph) -> bool:
+    known = set(graph.parameters)
+    return len(known) == len(graph.parameters) and all(
+        node in known for node in graph.nodes if node.op.name == "placeholder"
+    )
+
+
+def _results_are_tensors(graph: Graph) -> bool:
+    return all(isinstance(node.type, TensorType) for node in graph.outputs)
+
+
+def _updates_fit(graph: Graph) -> bool:
+    return all(
+        isinstance(variable, VariableNode) and compatible(variable.type, value.type)
+        for variable, value in graph.updates
+    )
+
+
+def _one_update_each(graph: Graph) -> bool:
+    return len({variable for variable, _ in graph.updates}) == len(graph.updates)
+
+
+def _variable_names_are_unique(graph: Graph) -> bool:
+    return len({variable.name for variable in graph.variables}) == len(graph.variables)
+
+
+GRAPH_SPEC: tuple[tuple[str, Callable[[Graph], bool]], ...] = (
+    ("parameters are placeholders", _parameters_are_placeholders),
+    ("every placeholder that is read is a parameter, once", _placeholders_are_parameters),
+    ("results and new values are tensors", _results_are_tensors),
+    ("new values have the types of their variables", _updates_fit),
+    ("a variable is updated once", _one_update_each),
+    ("variables have names of their own", _variable_names_are_unique),
+)
+
+
+def verify(graph: Graph, stage: str = "") -> None:
+    """Holds a graph to the specification.
+
+    Raises:
+        VerifyError: with the sentence that is not true, the node, and the stage.
+    """
+    for sentence, holds in GRAPH_SPEC:
+        if not holds(graph):
+            raise VerifyError(f"{stage}: not true of the graph: {sentence}", got=repr(graph))
+    for node in graph.nodes:
+        for sentence, true in NODE_SPEC:
+            try:
+                fine = true(node)
+            except GraphcError as error:
+                dims.take_guards(NO_ORIGINS)
+                raise VerifyError(f"{stage}: not true: {sentence}: {error.message}", got=repr(node)) from error
+            if not fine:
+                raise VerifyError(f"{stage}: not true: {sentence}", got=repr(node), origins=node.origins)

@@ -1,0 +1,29 @@
+"""The ops: one contiguous block per op, its record and its public function. Importing this fills the op table."""
+
+from graphc.ops import (
+    activation,
+    arithmetic,
+    comparison,
+    contraction,
+    define,
+    exponential,
+    indexing,
+    layout,
+    reductions,
+    sources,
+    structure,
+)
+
+__all__ = [
+    "activation",
+    "arithmetic",
+    "comparison",
+    "contraction",
+    "define",
+    "exponential",
+    "indexing",
+    "layout",
+    "reductions",
+    "sources",
+    "structure",
+]

@@ -1,0 +1,334 @@
+"""How ops are made and recorded: factories per kind, conversion and promotion of operands, axes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, Union
+
+import numpy as np
+
+from graphc.errors import ArgumentError, DTypeError, ShapeError
+from graphc.ir import dims
+from graphc.ir.dims import Dim, Shape
+from graphc.ir.dtype import ANY, FLOAT, DType, as_dtype, bool_, float32, int64, promote
+from graphc.ir.opdef import Infer, Kind, OpDef, Trait, VjpOfInput, VjpOfNode, public, register
+from graphc.ir.tensor import Tensor, apply
+from graphc.ir.types import TensorType
+
+TensorLike: TypeAlias = Union[Tensor, bool, int, float, np.generic, np.ndarray, Sequence[Any]]
+Axes: TypeAlias = Union[int, Sequence[int], None]
+Attrs: TypeAlias = Mapping[str, Any]
+
+Vjp: TypeAlias = tuple[VjpOfInput | None, ...] | VjpOfNode | str | None
+
+
+def _constant_type(types: tuple[TensorType, ...], attrs: Attrs) -> TensorType:
+    value: np.ndarray = attrs["value"]
+    return TensorType(as_dtype(value.dtype), value.shape)
+
+
+CONSTANT = register(OpDef("constant", Kind.SOURCE, _constant_type, vjp=(), array_fn=lambda xp, value: value))
+
+
+def constant_node(value: np.ndarray) -> Tensor:
+    """A constant that holds a frozen, contiguous copy of an array."""
+    frozen = np.array(value, order="C", copy=True)
+    frozen.flags.writeable = False
+    return apply(CONSTANT, (), value=frozen)
+
+
+def as_tensor(value: TensorLike, dtype: DType | None = None) -> Tensor:
+    """A tensor for a tensor, a number, an array or a nested list.
+
+    Args:
+        value: arrays keep their dtype; Python floats become float32 and ints int64, in lists too.
+        dtype: what a number is to become; an error if it does not fit.
+
+    Raises:
+        DTypeError: graphc has no such dtype, or the number does not fit into it.
+    """
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, np.ndarray):
+        return constant_node(value.astype(as_dtype(value.dtype).numpy, copy=False))
+    if dtype is None:
+        dtype = _natural_dtype(value)
+    try:
+        return constant_node(np.asarray(value, dtype=dtype.numpy))
+    except (OverflowError, TypeError, ValueError) as error:
+        raise DTypeError(
+            f"this value does not fit into {dtype}", expected=f"numbers of {dtype}", got=_shorten(value)
+        ) from error
+
+
+def _natural_dtype(value: Any) -> DType:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError("a nested list must be rectangular", got=_shorten(value)) from error
+    if array.dtype.kind == "f":
+        return float32
+    if array.dtype.kind in "iu" and not isinstance(value, np.generic):
+        return int64
+    if array.dtype.kind == "O":
+        raise DTypeError(
+            "this cannot become a tensor",
+            expected="a tensor, a number, an array, or a nested list of numbers",
+            got=_shorten(value),
+            fix="gc.stack makes one tensor of several" if _holds_tensor(value) else None,
+        )
+    return as_dtype(array.dtype)
+
+
+def _holds_tensor(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and any(isinstance(item, Tensor) for item in value)
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, np.generic))
+
+
+_RANK = {"bool": 0, "int": 1, "uint": 1, "float": 2}
+
+
+def common_dtype(operands: Sequence[TensorLike]) -> tuple[list[Any], DType]:
+    """Operands (arrays become tensors, numbers stay) and the dtype they promote to. Numbers are weak."""
+    values = [value if _is_scalar(value) else as_tensor(value) for value in operands]
+    result: DType | None = None
+    for value in values:
+        if isinstance(value, Tensor):
+            result = value.dtype if result is None else promote(result, value.dtype)
+    for value in values:
+        if not isinstance(value, Tensor):
+            weak = _natural_dtype(value)
+            if result is None or _RANK[weak.kind] > _RANK[result.kind]:
+                result = weak
+    assert result is not None
+    return values, result
+
+
+def record(op: OpDef, *operands: TensorLike, **attrs: Any) -> Tensor:
+    """Promotes the operands to one dtype that the op takes, and records the node.
+
+    Integers and bools in an op for floats only become float32.
+
+    Raises:
+        DTypeError: the op does not take that dtype.
+    """
+    values, dtype = common_dtype(operands)
+    if dtype not in op.dtypes and op.dtypes <= FLOAT:
+        dtype = float32
+    if dtype not in op.dtypes:
+        raise DTypeError(
+            f"{op.name} does not take {dtype}",
+            expected="one of: " + ", ".join(sorted(d.name for d in op.dtypes)),
+            got=", ".join(str(v.type) if isinstance(v, Tensor) else repr(v) for v in values),
+            fix="convert with .astype first",
+        )
+    return apply(op, [convert(value, dtype) for value in values], **attrs)
+
+
+def _cast_type(types: tuple[TensorType, ...], attrs: Attrs) -> TensorType:
+    return TensorType(attrs["dtype"], types[0].shape)
+
+
+def _cast(xp: Any, x: Any, dtype: DType) -> Any:
+    return xp.astype(x, dtype.numpy)
+
+
+ASTYPE = register(
+    OpDef(
+        "astype",
+        Kind.ELEMENTWISE,
+        _cast_type,
+        vjp=(lambda ct, node: convert(ct, node.inputs[0].dtype),),
+        array_fn=_cast,
+    )
+)
+
+
+def convert(value: TensorLike, dtype: DType) -> Tensor:
+    """A number as a constant of that dtype, or a tensor with an `astype` node if it needs one."""
+    if not isinstance(value, Tensor):
+        return as_tensor(value, dtype)
+    return value if value.dtype is dtype else apply(ASTYPE, (value,), dtype=dtype)
+
+
+@public
+def astype(x: TensorLike, dtype: Any, /) -> Tensor:
+    """The elements converted to another dtype. Floats are truncated towards zero; numbers become bool by `!= 0`."""
+    return convert(as_tensor(x), as_dtype(dtype))
+
+
+# --- factories ----------------------------------------------------------------------------------------
+
+
+def elementwise(
+    name: str,
+    arity: int,
+    dtypes: frozenset[DType],
+    vjp: Vjp,
+    *,
+    result: DType | None = None,
+    array_fn: str | Callable[..., Any] | None = None,
+    traits: Iterable[Trait] = (),
+) -> OpDef:
+    """An op over operands of one dtype that broadcast; `result` is its dtype where it is another."""
+
+    def infer(types: tuple[TensorType, ...], attrs: Attrs) -> TensorType:
+        if len(types) != arity:
+            raise ArgumentError(f"{name} takes {arity} operands, not {len(types)}")
+        dtype = types[0].dtype
+        if dtype not in dtypes or any(t.dtype is not dtype for t in types):
+            raise DTypeError(f"{name} takes operands of one dtype", expected=_names(dtypes))
+        return TensorType(result or dtype, dims.broadcast([t.shape for t in types]))
+
+    return register(
+        OpDef(name, Kind.ELEMENTWISE, infer, dtypes, vjp, array_fn or name, traits=frozenset(traits))
+    )
+
+
+def reduction(
+    name: str,
+    dtypes: frozenset[DType],
+    vjp: Vjp,
+    *,
+    result: DType | None = None,
+    nonempty: bool = False,
+    traits: Iterable[Trait] = (),
+) -> OpDef:
+    """An op over `axis` (a sorted tuple of non-negative ints) with `keepdims`."""
+
+    def infer(types: tuple[TensorType, ...], attrs: Attrs) -> TensorType:
+        (operand,) = types
+        if operand.dtype not in dtypes:
+            raise DTypeError(f"{name} does not take {operand.dtype}", expected=_names(dtypes))
+        axes = attrs["axis"]
+        if nonempty:
+            for axis in axes:
+                reason = f"{name} over an empty axis has no value"
+                dims.require_at_least(operand.shape[axis], 1, reason)
+        return TensorType(result or operand.dtype, reduced_shape(operand.shape, axes, attrs["keepdims"]))
+
+    return register(OpDef(name, Kind.REDUCTION, infer, dtypes, vjp, name, traits=frozenset(traits)))
+
+
+def define(
+    name: str,
+    kind: Kind,
+    infer: Infer,
+    vjp: Vjp,
+    *,
+    dtypes: frozenset[DType] = ANY,
+    array_fn: str | Callable[..., Any] | None = None,
+    decompose: Callable[[Tensor], Any] | None = None,
+    traits: Iterable[Trait] = (),
+) -> OpDef:
+    """An op of any other kind."""
+    return register(OpDef(name, kind, infer, dtypes, vjp, array_fn, decompose, frozenset(traits)))
+
+
+def _names(dtypes: frozenset[DType]) -> str:
+    return "one of: " + ", ".join(sorted(d.name for d in dtypes))
+
+
+# --- axes, shapes -----------------------------------------------------------------------------------------
+
+
+def normalise_axis(axis: Any, rank: int, what: str = "axis") -> int:
+    """A non-negative axis.
+
+    Raises:
+        ShapeError: it is out of range or not an int.
+    """
+    try:
+        value = operator.index(axis)
+    except TypeError:
+        raise ArgumentError(f"{what} must be an int", got=repr(axis)) from None
+    if not -rank <= value < rank:
+        raise ShapeError(
+            f"{what} {value} is out of range for a tensor with {rank} axes",
+            expected=f"{-rank} … {rank - 1}" if rank else "no axis: this is a scalar",
+            got=str(value),
+        )
+    return value % rank
+
+
+def normalise_axes(axis: Axes, rank: int) -> tuple[int, ...]:
+    """A sorted tuple of non-negative axes; `None` means all.
+
+    Raises:
+        ShapeError: one is out of range, or given twice.
+    """
+    if axis is None:
+        return tuple(range(rank))
+    given = axis if isinstance(axis, (tuple, list)) else (axis,)
+    axes = sorted(normalise_axis(a, rank) for a in given)
+    if len(set(axes)) < len(axes):
+        raise ShapeError("an axis is given twice", got=repr(axis))
+    return tuple(axes)
+
+
+def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
+    """The shape after a reduction."""
+    if keepdims:
+        return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+    return tuple(size for axis, size in enumerate(shape) if axis not in axes)
+
+
+def as_shape(shape: Any) -> Shape:
+    """A tuple of dims for an int, a dim, or a sequence of those.
+
+    Raises:
+        ArgumentError: an entry is negative or no dim.
+    """
+    entries = shape if isinstance(shape, (tuple, list)) else (shape,)
+    return tuple(_as_dim(entry) for entry in entries)
+
+
+def _as_dim(entry: Any) -> Dim:
+    if isinstance(entry, dims.Poly):
+        return entry
+    try:
+        size = operator.index(entry)
+    except TypeError:
+        raise ArgumentError("a size must be an int or a symbolic dim", got=repr(entry)) from None
+    if size < 0:
+        raise ArgumentError("a size cannot be negative", got=str(size))
+    return size
+
+
+def float_operand(x: TensorLike) -> Tensor:
+    """A tensor of a float dtype: integers and bools become float32."""
+    node = as_tensor(x)
+    return node if node.dtype in FLOAT else convert(node, float32)
+
+
+def bool_operand(x: TensorLike) -> Tensor:
+    """A tensor of bools: numbers are compared with zero.
+
+    Raises:
+        DTypeError: it is not convertible.
+    """
+    node = as_tensor(x)
+    return node if node.dtype is bool_ else convert(node, bool_)
+
+
+def index_operand(x: TensorLike, what: str) -> Tensor:
+    """A tensor of integers.
+
+    Raises:
+        DTypeError: it holds something else.
+    """
+    node = as_tensor(x)
+    if node.dtype.kind not in ("int", "uint"):
+        raise DTypeError(
+            f"{what}: indices are integers", expected="an integer dtype", got=str(node.type), fix="use .astype(gc.int64)"
+        )
+    return node

@@ -1,0 +1,275 @@
+"""Ops that move elements about without computing: views where the backend has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ArgumentError, ShapeError
+from graphc.ir import dims
+from graphc.ir.dims import Dim, Shape
+from graphc.ir.opdef import Kind, public
+from graphc.ir.tensor import Tensor, apply
+from graphc.ir.types import TensorType
+from graphc.ops.define import (
+    Axes,
+    TensorLike,
+    as_shape,
+    as_tensor,
+    common_dtype,
+    convert,
+    define,
+    normalise_axes,
+    normalise_axis,
+)
+
+_STATIC = (int, np.integer)
+
+
+def _reshape_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    (operand,) = types
+    shape: Shape = attrs["shape"]
+    reason = f"the shape {dims.shape_text(operand.shape)} cannot become {dims.shape_text(shape)}: other number of elements"
+    dims.require_equal(operand.size, dims.product(shape), reason)
+    return TensorType(operand.dtype, shape)
+
+
+RESHAPE = define(
+    "reshape",
+    Kind.LAYOUT,
+    _reshape_type,
+    (lambda ct, node: reshape(ct, node.inputs[0].shape),),
+    array_fn=lambda xp, x, shape: xp.reshape(x, shape),
+)
+
+
+@public
+def reshape(x: TensorLike, /, shape: Any) -> Tensor:
+    """The same elements in row-major order in another shape; one entry may be -1.
+
+    Raises:
+        ShapeError: the numbers of elements differ.
+    """
+    node = as_tensor(x)
+    target = _complete_shape(node, shape if isinstance(shape, (tuple, list)) else (shape,))
+    return node if target == node.shape else apply(RESHAPE, (node,), shape=target)
+
+
+def _complete_shape(node: Tensor, shape: Sequence[Any]) -> Shape:
+    """Fills in the entry that is -1."""
+    unknown = [axis for axis, size in enumerate(shape) if isinstance(size, _STATIC) and size == -1]
+    if not unknown:
+        return as_shape(tuple(shape))
+    if len(unknown) > 1:
+        raise ShapeError("reshape: only one size can be -1", got=repr(tuple(shape)))
+    known = as_shape(tuple(size for axis, size in enumerate(shape) if axis != unknown[0]))
+    rest = dims.product(known)
+    if rest == 0:
+        raise ShapeError("reshape: -1 beside a size of 0 has no value", got=repr(tuple(shape)))
+    return (*known[: unknown[0]], dims.floordiv(node.size, rest), *known[unknown[0] :])
+
+
+def _permuted_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    (operand,), axes = types, attrs["axes"]
+    if sorted(axes) != list(range(operand.ndim)):
+        raise ShapeError("the axes must name every axis once", expected=f"a permutation of 0 … {operand.ndim - 1}")
+    return TensorType(operand.dtype, tuple(operand.shape[axis] for axis in axes))
+
+
+def _permute_back(ct: Tensor, node: Tensor) -> Tensor:
+    axes = node.attrs["axes"]
+    return permute_dims(ct, [axes.index(axis) for axis in range(len(axes))])
+
+
+PERMUTE_DIMS = define(
+    "permute_dims",
+    Kind.LAYOUT,
+    _permuted_type,
+    (_permute_back,),
+    array_fn=lambda xp, x, axes: xp.permute_dims(x, axes),
+)
+
+
+@public
+def permute_dims(x: TensorLike, /, axes: Sequence[int] | None = None) -> Tensor:
+    """The axes in another order: axis i of the result is axis `axes[i]` of x; reversed for `None`."""
+    node = as_tensor(x)
+    given = range(node.ndim)[::-1] if axes is None else axes
+    order = tuple(normalise_axis(axis, node.ndim) for axis in given)
+    return node if order == tuple(range(node.ndim)) else apply(PERMUTE_DIMS, (node,), axes=order)
+
+
+@public
+def matrix_transpose(x: TensorLike, /) -> Tensor:
+    """The last two axes exchanged."""
+    node = as_tensor(x)
+    if node.ndim < 2:
+        raise ShapeError("matrix_transpose: the tensor has no two axes", expected="at least 2 axes", got=str(node.type))
+    order = list(range(node.ndim))
+    order[-2], order[-1] = order[-1], order[-2]
+    return permute_dims(node, order)
+
+
+def _broadcast_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    (operand,), shape = types, attrs["shape"]
+    reason = f"the shape {dims.shape_text(operand.shape)} does not broadcast to {dims.shape_text(shape)}"
+    if operand.ndim > len(shape):
+        raise ShapeError(reason)
+    for mine, target in zip(operand.shape, shape[len(shape) - operand.ndim :], strict=True):
+        if mine != 1:
+            dims.require_equal(mine, target, reason)
+    return TensorType(operand.dtype, shape)
+
+
+BROADCAST_TO = define(
+    "broadcast_to",
+    Kind.LAYOUT,
+    _broadcast_type,
+    (lambda ct, node: ct,),  # the engine sums it back to the operand's shape
+    array_fn=lambda xp, x, shape: xp.broadcast_to(x, shape),
+)
+
+
+@public
+def broadcast_to(x: TensorLike, /, shape: Any) -> Tensor:
+    """The elements repeated along axes of size 1 and along new leading axes."""
+    node, target = as_tensor(x), as_shape(shape)
+    return node if target == node.shape else apply(BROADCAST_TO, (node,), shape=target)
+
+
+@public
+def expand_dims(x: TensorLike, /, axis: int | Sequence[int] = 0) -> Tensor:
+    """New axes of size 1 at the positions `axis` of the result."""
+    node = as_tensor(x)
+    count = len(axis) if isinstance(axis, (tuple, list)) else 1
+    axes = normalise_axes(axis, node.ndim + count)
+    sizes = iter(node.shape)
+    return reshape(node, tuple(1 if a in axes else next(sizes) for a in range(node.ndim + count)))
+
+
+@public
+def squeeze(x: TensorLike, /, axis: Axes) -> Tensor:
+    """Without the named axes, which must have size 1.
+
+    Raises:
+        ShapeError: an axis has another size.
+    """
+    node = as_tensor(x)
+    axes = normalise_axes(axis, node.ndim)
+    for a in axes:
+        size = node.shape[a]
+        if isinstance(size, int) and size != 1:
+            raise ShapeError(f"squeeze: axis {a} has size {size}", expected="size 1", got=str(node.type))
+    return reshape(node, tuple(size for a, size in enumerate(node.shape) if a not in axes))
+
+
+# --- joining ----------------------------------------------------------------------------------------------
+
+
+def _concat_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    axis, first = attrs["axis"], types[0]
+    total: Dim = 0
+    shape = list(first.shape)
+    for operand in types:
+        if operand.ndim != first.ndim:
+            raise ShapeError("tensors of different rank cannot be joined")
+        for a, size in enumerate(operand.shape):
+            if a != axis:
+                reason = f"tensors whose sizes differ along axis {a} cannot be joined along axis {axis}"
+                shape[a] = dims.require_equal(shape[a], size, reason)
+        total = total + operand.shape[axis]
+    shape[axis] = total
+    return TensorType(first.dtype, tuple(shape))
+
+
+def _split_cotangent(cts: Sequence[Tensor | None], node: Tensor) -> list[Tensor | None]:
+    (ct,), axis = cts, node.attrs["axis"]
+    assert ct is not None
+    parts: list[Tensor | None] = []
+    start: Dim = 0
+    for operand in node.inputs:
+        stop = start + operand.shape[axis]
+        parts.append(ct[(slice(None),) * axis + (slice(start, stop),)])
+        start = stop
+    return parts
+
+
+CONCAT = define(
+    "concat",
+    Kind.LAYOUT,
+    _concat_type,
+    _split_cotangent,
+    array_fn=lambda xp, *arrays, axis: xp.concat(arrays, axis=axis),
+)
+
+
+@public
+def concat(arrays: Sequence[TensorLike], /, *, axis: int | None = 0) -> Tensor:
+    """Tensors joined along an existing axis; flattened first if `axis` is `None`."""
+    if not arrays:
+        raise ArgumentError("concat needs at least one tensor")
+    values, dtype = common_dtype(arrays)
+    nodes = [convert(value, dtype) for value in values]
+    if axis is None:
+        nodes, axis = [reshape(node, (-1,)) for node in nodes], 0
+    axis = normalise_axis(axis, nodes[0].ndim)
+    return nodes[0] if len(nodes) == 1 else apply(CONCAT, nodes, axis=axis)
+
+
+@public
+def stack(arrays: Sequence[TensorLike], /, *, axis: int = 0) -> Tensor:
+    """Tensors of one shape joined along a new axis."""
+    if not arrays:
+        raise ArgumentError("stack needs at least one tensor")
+    values, dtype = common_dtype(arrays)
+    nodes = [convert(value, dtype) for value in values]
+    axis = normalise_axis(axis, nodes[0].ndim + 1)
+    return concat([expand_dims(node, axis) for node in nodes], axis=axis)
+
+
+def _pad_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    (operand, value), widths = types, attrs["pad_width"]
+    if len(widths) != operand.ndim or value.ndim or value.dtype is not operand.dtype:
+        raise ShapeError("one pair of widths per axis and a scalar are needed", got=repr(widths))
+    return TensorType(
+        operand.dtype, tuple(size + before + after for size, (before, after) in zip(operand.shape, widths, strict=True))
+    )
+
+
+def _inner(ct: Tensor, node: Tensor) -> Tensor:
+    widths, shape = node.attrs["pad_width"], node.inputs[0].shape
+    return ct[tuple(slice(before, before + size) for (before, _), size in zip(widths, shape, strict=True))]
+
+
+def _pad(xp: Any, x: Any, value: Any, pad_width: Any) -> Any:
+    return xp.pad(x, pad_width, constant_values=value)
+
+
+def _border(ct: Tensor, node: Tensor) -> Tensor:
+    inner = node.inputs[0]
+    return ct * (1.0 - pad(broadcast_to(convert(1.0, ct.dtype), inner.shape), node.attrs["pad_width"]))
+
+
+PAD = define("pad", Kind.LAYOUT, _pad_type, (_inner, _border), array_fn=_pad)
+
+
+@public
+def pad(x: TensorLike, /, pad_width: Any, *, constant_values: TensorLike = 0) -> Tensor:
+    """x with a border of one value.
+
+    Args:
+        x: any tensor.
+        pad_width: widths before and after: one int for all, one pair for all axes, or a pair per axis.
+        constant_values: a scalar.
+    """
+    node = as_tensor(x)
+    try:
+        pairs = np.broadcast_to(np.asarray(pad_width, dtype=np.int64), (node.ndim, 2)).tolist()
+    except (TypeError, ValueError) as error:
+        raise ArgumentError("pad: the widths fit no axis", expected=f"{node.ndim} pairs of ints", got=repr(pad_width)) from error
+    if any(width < 0 for pair in pairs for width in pair):
+        raise ArgumentError("pad: a width cannot be negative", got=repr(pad_width), fix="take a slice to crop")
+    widths = tuple((int(before), int(after)) for before, after in pairs)
+    return apply(PAD, (node, convert(constant_values, node.dtype)), pad_width=widths)

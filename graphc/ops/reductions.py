@@ -1,0 +1,253 @@
+"""Reductions over axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphc.errors import GradientNotImplementedError
+from graphc.ir import dims
+from graphc.ir.dtype import BOOL, FLOAT, NUMERIC, DType, as_dtype, bool_, int64, uint64
+from graphc.ir.opdef import Kind, Trait, public
+from graphc.ir.tensor import Tensor, apply
+from graphc.ir.types import TensorType
+from graphc.ops.arithmetic import multiply
+from graphc.ops.comparison import where
+from graphc.ops.define import (
+    Axes,
+    TensorLike,
+    as_tensor,
+    bool_operand,
+    convert,
+    define,
+    float_operand,
+    normalise_axes,
+    normalise_axis,
+    reduced_shape,
+    reduction,
+)
+from graphc.ops.exponential import exp, log, sqrt
+from graphc.ops.layout import broadcast_to, concat, permute_dims, reshape
+from graphc.ops.sources import dim_value
+
+_DISCRETE = "its result is discrete"
+
+
+def keep_axes(value: Tensor, node: Tensor) -> Tensor:
+    """The result of a reduction, or a cotangent of it, with the reduced axes as size 1."""
+    shape = reduced_shape(node.inputs[0].shape, node.attrs["axis"], keepdims=True)
+    return value if value.shape == shape else reshape(value, shape)
+
+
+def _accumulator(dtype: DType) -> DType:
+    """The array API: sums of small integers are taken in the default integer."""
+    if dtype.kind == "uint":
+        return uint64
+    return dtype if dtype.kind == "float" else int64
+
+
+def _summand(x: TensorLike, dtype: Any) -> Tensor:
+    node = as_tensor(x)
+    return convert(node, _accumulator(node.dtype) if dtype is None else as_dtype(dtype))
+
+
+SUM = reduction("sum", NUMERIC, (lambda ct, node: broadcast_to(keep_axes(ct, node), node.inputs[0].shape),))
+
+
+@public
+def sum(x: TensorLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
+    """The sum over axes; 0 over none. Integers and bools are summed in int64 or uint64.
+
+    The order of summation is the backend's: the error is bounded by γₙ·Σ|terms|.
+    """
+    node = _summand(x, dtype)
+    return apply(SUM, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
+
+
+def _product_of_others(x: Tensor) -> Tensor:
+    """Along the last axis, the product of all elements but one's own: a tree, so that zeros need no division."""
+    length = x.shape[-1]
+    if not isinstance(length, int):
+        raise GradientNotImplementedError(
+            "the gradient of prod over an axis of symbolic size is not implemented",
+            fix="make the axis static, or use exp(sum(log(x)))",
+        )
+    batch = x.shape[:-1]
+    if length <= 1:
+        return broadcast_to(convert(1.0, x.dtype), x.shape)
+    if length % 2:
+        x = concat([x, broadcast_to(convert(1.0, x.dtype), (*batch, 1))], axis=-1)
+    left, right = x[..., 0::2], x[..., 1::2]
+    others = _product_of_others(left * right)
+    pairs = concat([reshape(others * right, (*others.shape, 1)), reshape(others * left, (*others.shape, 1))], axis=-1)
+    return reshape(pairs, x.shape)[..., :length]
+
+
+def _prod_vjp(ct: Tensor, node: Tensor) -> Tensor:
+    from_permuted, permuted = _axes_last(node)
+    return broadcast_to(keep_axes(ct, node), node.inputs[0].shape) * from_permuted(_product_of_others(permuted))
+
+
+def _axes_last(node: Tensor) -> tuple[Any, Tensor]:
+    """The operand with the reduced axes flattened into the last one, and the way back."""
+    (x,), axes = node.inputs, node.attrs["axis"]
+    kept = [axis for axis in range(x.ndim) if axis not in axes]
+    order = [*kept, *axes]
+    moved = permute_dims(x, order)
+    flat = reshape(moved, (*moved.shape[: len(kept)], dims.product(moved.shape[len(kept) :])))
+    inverse = [order.index(axis) for axis in range(x.ndim)]
+
+    def back(value: Tensor) -> Tensor:
+        return permute_dims(reshape(value, moved.shape), inverse)
+
+    return back, flat
+
+
+PROD = reduction("prod", NUMERIC, (_prod_vjp,))
+
+
+@public
+def prod(x: TensorLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
+    """The product over axes; 1 over none. Integers and bools are multiplied in int64 or uint64."""
+    node = _summand(x, dtype)
+    return apply(PROD, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
+
+
+def _extreme_vjp(ct: Tensor, node: Tensor) -> Tensor:
+    attained = convert(node.inputs[0] == keep_axes(node, node), ct.dtype)
+    ties = sum(attained, axis=node.attrs["axis"], keepdims=True)
+    return keep_axes(ct, node) * attained / ties
+
+
+MIN = reduction("min", NUMERIC, (_extreme_vjp,), nonempty=True)
+
+
+@public
+def min(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """The smallest element over axes, NaN if there is one. Ties share the gradient evenly. Not over empty axes."""
+    node = as_tensor(x)
+    return apply(MIN, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
+
+
+MAX = reduction("max", NUMERIC, (_extreme_vjp,), nonempty=True)
+
+
+@public
+def max(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """The largest element over axes, NaN if there is one. Ties share the gradient evenly. Not over empty axes."""
+    node = as_tensor(x)
+    return apply(MAX, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
+
+
+ANY = reduction("any", BOOL, _DISCRETE)
+
+
+@public
+def any(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """Whether some element is true (non-zero); False over none."""
+    node = bool_operand(x)
+    return apply(ANY, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
+
+
+ALL = reduction("all", BOOL, _DISCRETE)
+
+
+@public
+def all(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """Whether all elements are true (non-zero); True over none."""
+    node = bool_operand(x)
+    return apply(ALL, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
+
+
+def _position_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    (operand,), axis = types, attrs["axis"]
+    dims.require_at_least(operand.shape[axis], 1, "the position of an extreme in an empty axis has no value")
+    return TensorType(int64, reduced_shape(operand.shape, (axis,), keepdims=False))
+
+
+ARGMIN = define("argmin", Kind.REDUCTION, _position_type, _DISCRETE, dtypes=NUMERIC, array_fn="argmin")
+ARGMAX = define("argmax", Kind.REDUCTION, _position_type, _DISCRETE, dtypes=NUMERIC, array_fn="argmax")
+
+
+def _position(op: Any, x: TensorLike, axis: int | None, keepdims: bool) -> Tensor:
+    node = as_tensor(x)
+    if node.dtype is bool_:
+        node = convert(node, int64)
+    rank = node.ndim
+    if axis is None:
+        position = apply(op, (reshape(node, (node.size,)),), axis=0)
+        return reshape(position, (1,) * rank) if keepdims else position
+    axis = normalise_axis(axis, rank)
+    position = apply(op, (node,), axis=axis)
+    return reshape(position, reduced_shape(node.shape, (axis,), keepdims=True)) if keepdims else position
+
+
+@public
+def argmin(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The position of the first smallest element, int64; of the first NaN if there is one. `None`: of the flattened tensor."""
+    return _position(ARGMIN, x, axis, keepdims)
+
+
+@public
+def argmax(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The position of the first largest element, int64; of the first NaN if there is one. `None`: of the flattened tensor."""
+    return _position(ARGMAX, x, axis, keepdims)
+
+
+@public
+def mean(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """The arithmetic mean over axes; NaN over none. Integers become float32."""
+    node = float_operand(x)
+    axes = normalise_axes(axis, node.ndim)
+    count = dims.product(node.shape[a] for a in axes)
+    return sum(node, axis=axes, keepdims=keepdims) / dim_value(count, node.dtype)
+
+
+@public
+def var(x: TensorLike, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+    """The variance over axes, Σ(x - mean)² / (n - correction), in two passes."""
+    node = float_operand(x)
+    axes = normalise_axes(axis, node.ndim)
+    centred = node - mean(node, axis=axes, keepdims=True)
+    count = dim_value(dims.product(node.shape[a] for a in axes), node.dtype)
+    return sum(centred * centred, axis=axes, keepdims=keepdims) / (count - correction if correction else count)
+
+
+@public
+def std(x: TensorLike, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+    """The standard deviation over axes, sqrt(var)."""
+    return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
+
+
+def _logsumexp_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    (operand,) = types
+    for axis in attrs["axis"]:
+        dims.require_at_least(operand.shape[axis], 1, "logsumexp over an empty axis")
+    return TensorType(operand.dtype, reduced_shape(operand.shape, attrs["axis"], attrs["keepdims"]))
+
+
+def _logsumexp_parts(node: Tensor) -> Tensor:
+    (x,), axes = node.inputs, node.attrs["axis"]
+    peak = max(x, axis=axes, keepdims=True)
+    # An infinite peak would make inf - inf; 0 in its place leaves the infinity in the sum.
+    shift = where((peak == float("inf")) | (peak == float("-inf")), 0.0, peak)
+    total = log(sum(exp(x - shift), axis=axes, keepdims=True)) + shift
+    return total if node.attrs["keepdims"] else reshape(total, node.shape)
+
+
+LOGSUMEXP = define(
+    "logsumexp",
+    Kind.COMPOSITE,
+    _logsumexp_type,
+    (lambda ct, node: keep_axes(ct, node) * exp(node.inputs[0] - keep_axes(node, node)),),
+    dtypes=FLOAT,
+    decompose=_logsumexp_parts,
+    traits=[Trait.INEXACT],
+)
+
+
+@public
+def logsumexp(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """log Σ exp(x) over axes, without overflow. Not over empty axes."""
+    node = float_operand(x)
+    return apply(LOGSUMEXP, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))

@@ -1,0 +1,120 @@
+"""Sources: placeholders, variables, constants, sizes, and the tensors that are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ArgumentError
+from graphc.ir import dims
+from graphc.ir.dims import Dim
+from graphc.ir.dtype import DType, as_dtype, float32, int64
+from graphc.ir.opdef import Kind, public
+from graphc.ir.tensor import Tensor, apply
+from graphc.ir.types import TensorType
+from graphc.ops.define import TensorLike, as_shape, as_tensor, constant_node, convert, define
+from graphc.ops.layout import broadcast_to
+
+
+def _declared_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    return TensorType(attrs["dtype"], attrs["shape"])
+
+
+PLACEHOLDER = define("placeholder", Kind.SOURCE, _declared_type, ())
+VARIABLE = define("variable", Kind.SOURCE, _declared_type, ())
+
+
+def _dim_value_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    return TensorType(attrs["dtype"], ())
+
+
+DIM_VALUE = define(
+    "dim_value",
+    Kind.SOURCE,
+    _dim_value_type,
+    (),
+    array_fn=lambda xp, dim, dtype: xp.asarray(dim, dtype=dtype.numpy),
+)
+
+
+@public
+def dim_value(dim: Dim, dtype: Any = int64) -> Tensor:
+    """A size as a scalar tensor, for example `gc.dim_value(x.shape[0])`; a constant if it is static."""
+    dtype = as_dtype(dtype)
+    if isinstance(dim, dims.Poly):
+        return apply(DIM_VALUE, (), dim=dim, dtype=dtype)
+    return constant_node(np.asarray(dim, dtype.numpy))
+
+
+@public
+def asarray(value: TensorLike, /, *, dtype: Any = None) -> Tensor:
+    """A tensor with the value of a number, an array or a nested list, which is copied and frozen.
+
+    Without `dtype`, arrays keep theirs, Python floats become float32 and ints int64.
+    """
+    if dtype is None or isinstance(value, (Tensor, np.ndarray)):
+        node = as_tensor(value)
+        return node if dtype is None else convert(node, as_dtype(dtype))
+    return as_tensor(value, as_dtype(dtype))
+
+
+@public
+def full(shape: Any, fill_value: TensorLike, *, dtype: Any = None) -> Tensor:
+    """A tensor that is filled with one value."""
+    value = as_tensor(fill_value) if dtype is None else convert(fill_value, as_dtype(dtype))
+    return broadcast_to(value, as_shape(shape))
+
+
+@public
+def zeros(shape: Any, *, dtype: Any = float32) -> Tensor:
+    """A tensor of zeros."""
+    return full(shape, 0, dtype=dtype)
+
+
+@public
+def ones(shape: Any, *, dtype: Any = float32) -> Tensor:
+    """A tensor of ones."""
+    return full(shape, 1, dtype=dtype)
+
+
+def _like(x: TensorLike, value: TensorLike, dtype: Any) -> Tensor:
+    node = as_tensor(x)
+    return full(node.shape, value, dtype=node.dtype if dtype is None else dtype)
+
+
+@public
+def full_like(x: TensorLike, /, fill_value: TensorLike, *, dtype: Any = None) -> Tensor:
+    """A tensor of the shape (and dtype) of x that is filled with one value."""
+    return _like(x, fill_value, dtype)
+
+
+@public
+def zeros_like(x: TensorLike, /, *, dtype: Any = None) -> Tensor:
+    """A tensor of zeros of the shape (and dtype) of x."""
+    return _like(x, 0, dtype)
+
+
+@public
+def ones_like(x: TensorLike, /, *, dtype: Any = None) -> Tensor:
+    """A tensor of ones of the shape (and dtype) of x."""
+    return _like(x, 1, dtype)
+
+
+@public
+def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None) -> Tensor:
+    """Evenly spaced numbers in [start, stop): int64 if all are ints, else float32. The sizes are static."""
+    if stop is None:
+        start, stop = 0, start
+    if step == 0:
+        raise ArgumentError("arange: the step cannot be 0")
+    is_int = all(isinstance(value, (int, np.integer)) for value in (start, stop, step))
+    chosen: DType = as_dtype(dtype) if dtype is not None else (int64 if is_int else float32)
+    return constant_node(np.arange(start, stop, step).astype(chosen.numpy))
+
+
+@public
+def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = float32) -> Tensor:
+    """Ones on the k-th diagonal, zeros elsewhere."""
+    return constant_node(np.eye(n_rows, n_cols, k, as_dtype(dtype).numpy))

@@ -1,0 +1,96 @@
+"""Ops that compute nothing: projection of several results, barriers, checks and prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from graphc.errors import InternalError, NumericsError, Origins
+from graphc.ir.dtype import FLOAT
+from graphc.ir.opdef import Kind, Trait, public
+from graphc.ir.tensor import Tensor, apply, tuple_elements
+from graphc.ir.types import NodeType, TensorType, TupleType
+from graphc.ops.define import TensorLike, as_tensor, define
+
+
+def _element_type(types: tuple[NodeType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    (operand,), index = types, attrs["index"]
+    if not isinstance(operand, TupleType) or not 0 <= index < len(operand.elements):
+        raise InternalError(f"project {index} of {operand}")
+    return operand.elements[index]
+
+
+PROJECT = define("project", Kind.STRUCTURE, _element_type, None, array_fn=lambda xp, x, index: x[index])
+
+
+def project(node: Tensor, index: int) -> Tensor:
+    """One result of a node that has several."""
+    return apply(PROJECT, (node,), index=index)
+
+
+def projections(node: Tensor) -> tuple[Tensor, ...]:
+    """All results of a node that has several."""
+    return tuple(project(node, index) for index in range(len(tuple_elements(node))))
+
+
+def _unchanged(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    return types[0]
+
+
+STOP_GRADIENT = define("stop_gradient", Kind.STRUCTURE, _unchanged, (None,), array_fn=lambda xp, x: x)
+
+
+@public
+def stop_gradient(x: TensorLike, /) -> Tensor:
+    """x itself, but a constant for differentiation."""
+    return apply(STOP_GRADIENT, (as_tensor(x),))
+
+
+def _check(xp: Any, x: Any, message: str) -> Any:
+    if not xp.isfinite(x).all():
+        bad = int(x.size - xp.isfinite(x).sum())
+        raise NumericsError(
+            f"check_numerics{': ' + message if message else ''}: {bad} of {x.size} elements are NaN or infinite",
+            expected="finite numbers",
+            got=f"{int(xp.isnan(x).sum())} NaN, {int(xp.isinf(x).sum())} infinite",
+            fix="fetch the tensors before this line to find the first that is not finite",
+            origins=Origins((), 0),
+        )
+    return x
+
+
+CHECK_NUMERICS = define(
+    "check_numerics",
+    Kind.EFFECT,
+    _unchanged,
+    (lambda ct, node: ct,),
+    dtypes=FLOAT,
+    array_fn=_check,
+    traits=[Trait.CAN_FAIL],
+)
+
+
+@public
+def check_numerics(x: TensorLike, /, message: str = "") -> Tensor:
+    """x itself; a run in which it holds a NaN or an infinity fails, naming this line, and commits nothing.
+
+    Raises:
+        NumericsError: when it runs.
+    """
+    node = as_tensor(x)
+    return node if node.dtype not in FLOAT else apply(CHECK_NUMERICS, (node,), message=message)
+
+
+def _print(xp: Any, x: Any, label: str) -> Any:
+    sys.stdout.write(f"{label}{x}\n")
+    return x
+
+
+PRINT = define("print", Kind.EFFECT, _unchanged, (lambda ct, node: ct,), array_fn=_print, traits=[Trait.CAN_FAIL])
+
+
+@public
+def print(x: TensorLike, /, label: str = "") -> Tensor:
+    """x itself; a run that needs the result writes the label and the value to standard output."""
+    return apply(PRINT, (as_tensor(x),), label=label)

@@ -1,0 +1,1 @@
+"""Graph-to-graph passes, their pipelines and their manager."""

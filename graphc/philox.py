@@ -1,0 +1,248 @@
+"""Random numbers as a pure function of a key: Philox4x32-10, and its maps to uniforms and normals.
+
+The generator is that of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC
+2011). It encrypts a 128-bit counter with a 64-bit key, so that any value of a stream can be had without those
+before it. This module is the law that every backend's generator is held to: obvious first, fast second.
+
+Counters. A block is four 32-bit words, as is its counter `(c0, c1, c2, c3)`, least significant word first.
+`c3` says what the block is for, `c2` is zero, and `c1 * 2**32 + c0` is a 64-bit number:
+
+====  ==============================  =========================================
+c3    use                             the 64-bit number
+====  ==============================  =========================================
+0     data: `bits` and all on it      index of the block in the stream
+1     `fold_in` of an int             the int
+2     `fold_in` of a str              BLAKE2b of its UTF-8 bytes, 8 bytes, little-endian
+3     `split`                         index of the child
+====  ==============================  =========================================
+
+A child key is the first two words of its block. For one key, Philox is a bijection of counters, and no two
+rows of the table share a counter: so a block that makes a child is never a block of data, nor of another row.
+Keys have 64 bits: among n unrelated ones, some two are equal with a probability of about n² / 2**65.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Key = tuple[int, int]
+"""The two 32-bit words of a key, least significant first."""
+
+_Word = TypeVar("_Word", int, NDArray[Any])
+
+_MASK = 0xFFFFFFFF
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)  # golden ratio and sqrt(3) - 1: what the key grows by from round to round
+_ROUNDS = 10
+
+_FOLD_INT, _FOLD_STR, _SPLIT = 1, 2, 3
+
+# Words made at a time: the dozen temporaries of a round then stay in a core's cache, and a stream of any
+# length needs little memory beyond its result. A multiple of 4, so that a chunk starts with a block.
+_CHUNK = 1 << 15
+
+# As many bits as the significand has, so that each uniform is exact and none is rounded up to 1.
+_UNIFORM_BITS = {"float32": 24, "float16": 11, "bfloat16": 8}
+_NORMAL_DTYPES = ("float64", "float32", "float16", "bfloat16")
+
+
+def philox4x32(counter: tuple[_Word, _Word, _Word, _Word], key: Key) -> tuple[_Word, _Word, _Word, _Word]:
+    """Encrypts one counter, or many at once, with ten rounds of Philox4x32.
+
+    Args:
+        counter: four words below 2**32, least significant first: ints, or uint64 arrays of one shape.
+        key: the key.
+
+    Returns:
+        The four words of the block, of the type of the counter's words.
+    """
+    c0, c1, c2, c3 = counter
+    k0, k1 = int(key[0]), int(key[1])
+    for _ in range(_ROUNDS):
+        p0 = c0 * _MULTIPLIERS[0]
+        p1 = c2 * _MULTIPLIERS[1]
+        c0, c1, c2, c3 = (p1 >> 32) ^ c1 ^ k0, p1 & _MASK, (p0 >> 32) ^ c3 ^ k1, p0 & _MASK
+        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
+    return c0, c1, c2, c3
+
+
+def key(seed: int) -> Key:
+    """The key `(seed % 2**32, seed // 2**32)`.
+
+    Args:
+        seed: an integer in [0, 2**64).
+
+    Raises:
+        ValueError: the seed is negative or has more than 64 bits; wrapped, it would be the twin of another.
+        TypeError: the seed is no integer.
+    """
+    return _halves(_unsigned("seed", seed))
+
+
+def fold_in(key: Key, data: int | str) -> Key:
+    """The child key that `data` names; the module's docstring states the map.
+
+    Ints, strings and the children of `split` are told apart: `fold_in(k, 5)` is not `fold_in(k, "5")`.
+
+    Args:
+        key: the parent.
+        data: a string, or an integer in [0, 2**64).
+
+    Raises:
+        ValueError: the integer lies outside of [0, 2**64).
+        TypeError: `data` is neither an integer nor a string.
+    """
+    if isinstance(data, str):
+        digest = blake2b(data.encode(), digest_size=8).digest()
+        return _child(key, _FOLD_STR, int.from_bytes(digest, "little"))
+    return _child(key, _FOLD_INT, _unsigned("data", data))
+
+
+def split(key: Key, n: int) -> tuple[Key, ...]:
+    """The first `n` children of a key; child i does not depend on `n`.
+
+    Raises:
+        ValueError: `n` lies outside of [0, 2**64).
+        TypeError: `n` is no integer.
+    """
+    return tuple(_child(key, _SPLIT, index) for index in range(_unsigned("n", n)))
+
+
+def bits(key: Key, n: int) -> NDArray[np.uint32]:
+    """The first `n` words of the key's stream.
+
+    Value i is word i % 4 of the block whose 128-bit counter is i // 4. So `bits(k, n)[:m]` equals
+    `bits(k, m)`.
+
+    Args:
+        key: the key.
+        n: how many, at least 0.
+
+    Returns:
+        A fresh uint32 array of shape `(n,)`, each of the 2**32 values equally likely.
+    """
+    return _fill(key, n, 1, np.dtype(np.uint32), lambda words: words)
+
+
+def uniform(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+    """Numbers in [0, 1), all multiples of one power of two, and exact in their dtype.
+
+    With b the key's stream of `bits`, and values counted in row-major order, value i is
+
+    * float64: `((b[2i] >> 5) * 2**26 + (b[2i+1] >> 6)) * 2**-53`, the 53-bit map of the Mersenne Twister's
+      `genrand_res53` (Matsumoto and Nishimura 2002);
+    * float32: `(b[i] >> 8) * 2**-24`; float16: `(b[i] >> 21) * 2**-11`; bfloat16: `(b[i] >> 24) * 2**-8`.
+
+    Args:
+        key: the key.
+        shape: sizes, possibly none or zero.
+        dtype: float64, float32, float16 or bfloat16.
+
+    Returns:
+        A fresh array of that shape and dtype.
+
+    Raises:
+        TypeError: the dtype is another one.
+    """
+    dtype = np.dtype(dtype)
+    size = math.prod(shape)
+    if dtype == np.float64:
+        return _fill(key, size, 2, dtype, _unit_float64).reshape(shape)
+    precision = _UNIFORM_BITS.get(dtype.name)
+    if precision is None:
+        raise TypeError(f"no uniforms of dtype {dtype.name}; there are float64, {', '.join(_UNIFORM_BITS)}")
+    # Through float32 first: there is no direct cast between uint32 and bfloat16 that is sure to be exact.
+    shift, unit = 32 - precision, np.float32(2.0**-precision)
+    return _fill(key, size, 1, dtype, lambda words: (words >> shift).astype(np.float32) * unit).reshape(shape)
+
+
+def normal(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+    """Standard normal numbers by the method of Box and Muller (1958): finite, at most 8.6 in magnitude.
+
+    With u the key's stream of float64 `uniform` and values counted in row-major order, values 2i and 2i + 1
+    are `r * cos(a)` and `r * sin(a)`, where `r = sqrt(-2 * log(1 - u[2i]))` and `a = 2 * pi * u[2i+1]`: a
+    block makes a pair. `1 - u` is exact and at least 2**-53, so the logarithm is finite.
+
+    All is evaluated in float64 and rounded once, so that a dtype changes a value by its rounding only. The
+    bits are those of NumPy's log, cos and sin, which may differ in the last place between platforms.
+
+    Args:
+        key: the key.
+        shape: sizes, possibly none or zero.
+        dtype: float64, float32, float16 or bfloat16.
+
+    Returns:
+        A fresh array of that shape and dtype.
+
+    Raises:
+        TypeError: the dtype is another one.
+    """
+    dtype = np.dtype(dtype)
+    if dtype.name not in _NORMAL_DTYPES:
+        raise TypeError(f"no normals of dtype {dtype.name}; there are {', '.join(_NORMAL_DTYPES)}")
+    size = math.prod(shape)
+    pairs = _fill(key, size + size % 2, 2, dtype, lambda words: _box_muller(_unit_float64(words)))
+    return pairs[:size].reshape(shape)
+
+
+def _unsigned(what: str, value: int) -> int:
+    number = operator.index(value)
+    if not 0 <= number < 1 << 64:
+        raise ValueError(f"{what} must be in [0, 2**64), got {number}")
+    return number
+
+
+def _halves(number: int) -> tuple[int, int]:
+    return number & _MASK, number >> 32
+
+
+def _child(key: Key, domain: int, number: int) -> Key:
+    return philox4x32((*_halves(number), 0, domain), key)[:2]
+
+
+def _words(key: Key, start: int, stop: int) -> NDArray[np.uint32]:
+    """Words start to stop of the stream; start is a multiple of 4."""
+    blocks = np.arange(start // 4, -(-stop // 4), dtype=np.uint64)
+    zeros = np.zeros_like(blocks)
+    words = np.empty((len(blocks), 4), np.uint32)
+    for column, word in enumerate(philox4x32((blocks & _MASK, blocks >> 32, zeros, zeros), key)):
+        words[:, column] = word
+    return words.reshape(-1)[: stop - start]
+
+
+def _fill(
+    key: Key,
+    size: int,
+    words_each: int,
+    dtype: np.dtype[Any],
+    convert: Callable[[NDArray[np.uint32]], NDArray[Any]],
+) -> NDArray[Any]:
+    """A vector of values, each made of so many words, in chunks that bound the memory of temporaries."""
+    result = np.empty(size, dtype)
+    step = _CHUNK // words_each
+    for start in range(0, size, step):
+        stop = min(start + step, size)
+        result[start:stop] = convert(_words(key, start * words_each, stop * words_each))
+    return result
+
+
+def _unit_float64(words: NDArray[np.uint32]) -> NDArray[np.float64]:
+    high = (words[0::2] >> 5).astype(np.float64)
+    low = (words[1::2] >> 6).astype(np.float64)
+    return (high * 2.0**26 + low) * 2.0**-53
+
+
+def _box_muller(uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
+    radius = np.sqrt(-2.0 * np.log(1.0 - uniforms[0::2]))
+    angle = 2.0 * np.pi * uniforms[1::2]
+    values = np.empty_like(uniforms)
+    values[0::2] = radius * np.cos(angle)
+    values[1::2] = radius * np.sin(angle)
+    return values

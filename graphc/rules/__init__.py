@@ -1,0 +1,1 @@
+"""Rewrite rules: patterns, the engine, and the tables."""

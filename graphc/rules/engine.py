@@ -1,0 +1,170 @@
+"""The rewrite rules' record, and the engine that applies them bottom-up until nothing matches."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from graphc.errors import InternalError, Origins, RewriteLoopError, merge_origins
+from graphc.ir.ledger import Hit, Ledger
+from graphc.ir.tensor import Tensor, inherit, rebuild
+from graphc.ir.types import TensorType
+from graphc.ops.layout import broadcast_to
+from graphc.rules.pattern import Any_, Op, Replace, Scalar, match
+
+_LONGEST_CHAIN = 200
+
+
+class Rule(NamedTuple):
+    """A named row: `pattern` may become `replace(match)`, because of `identity`.
+
+    Attributes:
+        name: unique over all tables.
+        exactness: `exact`, `close`, `reorder`, `stable` or `fast`; see docs/design.md.
+        identity: one line of mathematics with its proviso.
+        pattern: what is looked for.
+        replace: the replacement, or `None` where the proviso does not hold.
+        ulps: for `close`: how far the result may be off.
+    """
+
+    name: str
+    exactness: str
+    identity: str
+    pattern: Op
+    replace: Replace
+    ulps: int = 0
+
+
+class Rewriter:
+    """One run of some rules over some outputs.
+
+    Args:
+        rules: rows, tried in order.
+        stage: name of the pass, for the ledger.
+        allowed: classes of rules that may be used.
+        barriers: nodes that are leaves: not rewritten, not looked into.
+        ledger: where hits are written.
+        limit: stop rewriting after so many hits (for bisection).
+    """
+
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        *,
+        stage: str,
+        allowed: Collection[str] = ("exact", "close", "reorder", "stable"),
+        barriers: Collection[Tensor] = (),
+        ledger: Ledger | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.stage = stage
+        self.barriers = frozenset(barriers)
+        self.ledger = Ledger() if ledger is None else ledger
+        self.limit = limit
+        self.hits = 0
+        self._by_op: dict[str, list[Rule]] = defaultdict(list)
+        for rule in rules:
+            if rule.exactness in allowed:
+                self._by_op[rule.pattern.op].append(rule)
+        self._chain: dict[Tensor, tuple[int, Rule]] = {}
+
+    def run(self, outputs: Sequence[Tensor]) -> list[Tensor]:
+        """The outputs, rewritten."""
+        final: dict[Tensor, Tensor] = {node: node for node in self.barriers}
+        forward: dict[Tensor, Tensor] = {}
+        opened: set[Tensor] = set()
+        stack = list(outputs)[::-1]
+        while stack:
+            node = stack[-1]
+            if node in final:
+                stack.pop()
+            elif node in forward:
+                self._follow(node, forward[node], final, opened, stack)
+            elif pending := [i for i in node.inputs if i not in final]:
+                stack.extend(reversed(pending))
+            else:
+                new = rebuild(node, [final[i] for i in node.inputs])
+                target = self._rewrite(node, new)
+                if target is None:
+                    final[node] = final[new] = new
+                else:
+                    forward[node] = target
+        return [final[node] for node in outputs]
+
+    def _follow(
+        self,
+        node: Tensor,
+        target: Tensor,
+        final: dict[Tensor, Tensor],
+        opened: set[Tensor],
+        stack: list[Tensor],
+    ) -> None:
+        if target in final:
+            final[node] = final[target]
+        elif target in opened and target in self._chain:
+            raise _loop(self._chain[target][1])  # the replacement reads what it replaces
+        else:
+            opened.add(target)
+            stack.append(target)
+
+    def _rewrite(self, node: Tensor, new: Tensor) -> Tensor | None:
+        """What the first rule that matches makes of a node."""
+        if self.limit is not None and self.hits >= self.limit:
+            return None
+        for rule in self._by_op.get(new.op.name, ()):
+            found = match(rule.pattern, new, self.barriers)
+            if found is None:
+                continue
+            origins = merge_origins([new.origins, *(inner.origins for inner in matched_nodes(rule.pattern, new))])
+            with inherit(origins):
+                result = rule.replace(found)
+                if result is None or result is new:
+                    continue
+                result = _fitted(rule, new, result)
+            self._count(rule, node, new, result, origins)
+            return result
+        return None
+
+    def _count(self, rule: Rule, node: Tensor, new: Tensor, result: Tensor, origins: Origins) -> None:
+        self.hits += 1
+        length = self._chain.get(node, (0, rule))[0] + 1
+        if length > _LONGEST_CHAIN:
+            raise _loop(rule)
+        self._chain[result] = (length, rule)
+        self.ledger.add(
+            Hit(self.stage, rule.name, rule.exactness, new.id, result.id, _text(new), _text(result), origins)
+        )
+
+
+def matched_nodes(pattern: Op, node: Tensor) -> list[Tensor]:
+    """The inner nodes that a pattern consumes beside the root, as far as their positions are fixed."""
+    found = []
+    for part, source in zip(pattern.inputs, node.inputs, strict=True):
+        if isinstance(part, Op) and source.op.name == part.op:
+            found += [source, *matched_nodes(part, source)]
+    return found
+
+
+def _fitted(rule: Rule, old: Tensor, new: Tensor) -> Tensor:
+    """The replacement, broadcast to the shape of what it replaces."""
+    if new.type == old.type:
+        return new
+    if isinstance(new.type, TensorType) and new.dtype is old.dtype:
+        return broadcast_to(new, old.shape)
+    raise InternalError(f"the rule {rule.name} turns {old.type} into {new.type}")
+
+
+def _loop(rule: Rule) -> RewriteLoopError:
+    return RewriteLoopError(
+        f"the rule {rule.name!r} keeps matching what it produces",
+        expected="a replacement that the rules leave alone in the end",
+        got=rule.identity,
+    )
+
+
+def _text(node: Tensor) -> str:
+    return f"{node.op.name}({', '.join(source.op.name for source in node.inputs)})"
+
+
+__all__ = ["Any_", "Op", "Rewriter", "Rule", "Scalar", "match", "matched_nodes"]

@@ -1,0 +1,111 @@
+"""Patterns over tensors: data that can be printed, matched, and indexed by the op at the root."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Container
+from typing import Any, TypeAlias, Union
+
+import numpy as np
+
+from graphc.ir.key import structural_key
+from graphc.ir.opdef import Trait
+from graphc.ir.tensor import Tensor
+
+
+class Any_:
+    """Matches any tensor, and binds it to a name. The same name twice must meet the same value."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Scalar:
+    """Matches a constant all of whose elements are one number: `value`, or any if that is `None`, which is bound."""
+
+    __slots__ = ("name", "value")
+
+    def __init__(self, value: float | None = None, name: str = "") -> None:
+        self.value = value
+        self.name = name
+
+
+class Op:
+    """Matches a node of that op whose inputs match; of a commutative op in either order. Binds the node to `name`."""
+
+    __slots__ = ("inputs", "name", "op")
+
+    def __init__(self, op: str, *inputs: Pattern, name: str = "") -> None:
+        self.op = op
+        self.inputs = inputs
+        self.name = name
+
+
+Pattern: TypeAlias = Union[Any_, Scalar, Op]
+
+
+class Match(dict[str, Any]):
+    """What the names of a pattern were bound to; read as attributes. `root` is the node that matched."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+
+def match(pattern: Pattern, node: Tensor, opaque: Container[Tensor] = ()) -> Match | None:
+    """The bindings if the node matches. Nodes in `opaque` match only as a whole."""
+    found = _match(pattern, node, {"root": node}, opaque)
+    return None if found is None else Match(found)
+
+
+_Bound: TypeAlias = dict[str, Any]
+
+
+def _match(pattern: Pattern, node: Tensor, bound: _Bound, opaque: Container[Tensor]) -> _Bound | None:
+    if isinstance(pattern, Any_):
+        known = bound.get(pattern.name)
+        if known is None:
+            return {**bound, pattern.name: node}
+        return bound if known is node or structural_key(known) == structural_key(node) else None
+    if isinstance(pattern, Scalar):
+        return _match_scalar(pattern, node, bound)
+    if node.op.name != pattern.op or node in opaque or len(node.inputs) != len(pattern.inputs):
+        return None
+    if pattern.name:
+        bound = {**bound, pattern.name: node}
+    orders = [node.inputs]
+    if Trait.COMMUTATIVE in node.op.traits:
+        orders.append(node.inputs[::-1])
+    for inputs in orders:
+        found: _Bound | None = bound
+        for part, source in zip(pattern.inputs, inputs, strict=True):
+            found = None if found is None else _match(part, source, found, opaque)
+        if found is not None:
+            return found
+    return None
+
+
+def _match_scalar(pattern: Scalar, node: Tensor, bound: _Bound) -> _Bound | None:
+    value = scalar_value(node)
+    if value is None or (pattern.value is not None and not same_number(value, pattern.value)):
+        return None
+    return {**bound, pattern.name: value} if pattern.name else bound
+
+
+def scalar_value(node: Tensor) -> Any | None:
+    """The one number that a constant, or a broadcast of one, consists of; else `None`. A NumPy scalar."""
+    while node.op.name in ("broadcast_to", "reshape"):
+        node = node.inputs[0]
+    if node.op.name != "constant":
+        return None
+    value: np.ndarray = node.attrs["value"]
+    return value.reshape(())[()] if value.size == 1 else None
+
+
+def same_number(value: Any, wanted: float) -> bool:
+    """Equal numbers with equal signs: 0.0 is not -0.0."""
+    return bool(value == wanted) and (value != 0 or math.copysign(1, value) == math.copysign(1, wanted))
+
+
+Replace: TypeAlias = Callable[[Match], Tensor | None]
