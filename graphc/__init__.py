@@ -1,3 +1,72 @@
-"""graphc: a static computation-graph compiler."""
+"""graphc: write a computation once, as a graph; compile it; run the same plan at the speed of the machine.
+
+Names are imported when they are first used (PEP 562), so that `import graphc` costs next to nothing.
+"""
+
+from typing import Any
 
 __version__ = "0.1.0"
+
+_OPS = {
+    "arithmetic": "abs add ceil divide floor floor_divide multiply negative positive remainder round sign square subtract trunc",
+    "comparison": "bitwise_and bitwise_invert bitwise_or bitwise_xor clip equal greater greater_equal isfinite isinf isnan "
+    "less less_equal logical_and logical_not logical_or logical_xor maximum minimum not_equal where",
+    "contraction": "matmul",
+    "define": "astype",
+    "exponential": "cos erf exp expm1 log log1p pow rsqrt sigmoid sin sqrt tanh",
+    "indexing": "one_hot scatter_add take",
+    "layout": "broadcast_to concat expand_dims matrix_transpose pad permute_dims reshape squeeze stack",
+    "reductions": "all any argmax argmin logsumexp max mean min prod std sum var",
+    "sources": "arange asarray dim_value eye full full_like ones ones_like zeros zeros_like",
+    "structure": "check_numerics print stop_gradient",
+}
+
+_NAMES: dict[str, tuple[str, str]] = {
+    **{name: (f"graphc.ops.{module}", name) for module, names in _OPS.items() for name in names.split()},
+    **{
+        name: ("graphc.ir.dtype", name)
+        for name in "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 DType".split()
+    },
+    "bool": ("graphc.ir.dtype", "bool_"),
+    "Tensor": ("graphc.ir.tensor", "Tensor"),
+    "Graph": ("graphc.builder.graph", "Graph"),
+    "Variable": ("graphc.builder.graph", "Variable"),
+    "constant": ("graphc.builder.graph", "constant"),
+    "name_scope": ("graphc.builder.graph", "name_scope"),
+    "placeholder": ("graphc.builder.graph", "placeholder"),
+    "Update": ("graphc.builder.update", "Update"),
+    "assign": ("graphc.builder.update", "assign"),
+    "assign_add": ("graphc.builder.update", "assign_add"),
+    "assign_sub": ("graphc.builder.update", "assign_sub"),
+    "group": ("graphc.builder.update", "group"),
+    "gradients": ("graphc.builder.gradients", "gradients"),
+    "CompileOptions": ("graphc.options", "CompileOptions"),
+    "Session": ("graphc.session.session", "Session"),
+    "Snapshot": ("graphc.session.session", "Snapshot"),
+    "Executable": ("graphc.session.executable", "Executable"),
+    "compile": ("graphc.session.session", "compile_function"),
+    "evaluate": ("graphc.session.session", "evaluate"),
+    "GraphcError": ("graphc.errors", "GraphcError"),
+}
+_MODULES = ("errors", "init", "losses", "metrics", "nn", "optim")
+
+__all__ = sorted([*_NAMES, *_MODULES])
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _MODULES:
+        return import_module(f"graphc.{name}")
+    if name not in _NAMES:
+        from graphc.errors import unknown_name
+
+        raise AttributeError(str(unknown_name("name in graphc", name, __all__)))
+    module, attribute = _NAMES[name]
+    import_module("graphc.ops")
+    value = globals()[name] = getattr(import_module(module), attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -18,9 +18,10 @@ from graphc.rules.stable import STABLE
 
 
 def vjp(ys: Sequence[Tensor], xs: Sequence[Tensor], cotangents: Sequence[Tensor]) -> list[Tensor | None]:
-    """The vector-Jacobian products Σᵢ cotangentsᵢ · ∂ysᵢ/∂xⱼ, one per x; `None` where no path leads from x to a y.
+    """The vector-Jacobian products Σᵢ cotangentsᵢ · ∂ysᵢ/∂xⱼ, one per x; `None` where no path leads to a y.
 
-    The graph is stabilised first, with the xs as leaves, and composites without a gradient of their own are expanded.
+    The graph is stabilised first, with the xs as leaves, and composites without a gradient of their own are
+    expanded.
 
     Raises:
         NotDifferentiableError: a path leads through an op that has no gradient.

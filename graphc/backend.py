@@ -1,7 +1,9 @@
-"""What the middle of the compiler may know about a backend. (The protocol itself is in `lowering/backend.py`.)"""
+"""What the middle of the compiler may know about a backend. (The protocol is in `lowering/backend.py`.)"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from graphc.ir.dtype import ANY, DType
@@ -17,7 +19,8 @@ class Capabilities(NamedTuple):
         claims: composites that it runs whole.
         views: layout ops that cost nothing: the result is a view of the operand.
         overwrites: op → positions of the operands whose memory the result may take over, element by element.
-        atomic: ops that run as C code only: nothing can interrupt them or make them fail, so they may be part of a commit.
+        atomic: ops that run as C code only: nothing can interrupt them or make them fail, so they may be part
+            of a commit.
         exact: same bits as the reference interpreter, so that constants may be folded without a change.
     """
 
@@ -26,7 +29,7 @@ class Capabilities(NamedTuple):
     dtypes: frozenset[DType] = ANY
     claims: frozenset[str] = frozenset()
     views: frozenset[str] = frozenset()
-    overwrites: dict[str, tuple[int, ...]] = {}
+    overwrites: Mapping[str, tuple[int, ...]] = MappingProxyType({})
     atomic: frozenset[str] = frozenset()
     exact: bool = False
 

@@ -125,8 +125,7 @@ class GraphcError(Exception):
 
     def __str__(self) -> str:
         parts = [self.message]
-        for line in self.origins.lines:
-            parts.append(f"  at        {line}" + (f"    {line.text}" if line.text else ""))
+        parts += [f"  at        {line}    {line.text}".rstrip() for line in self.origins.lines]
         for label, text in (("expected", self.expected), ("got", self.got), ("fix", self.fix)):
             if text:
                 parts.append(f"  {label:<10}" + text.replace("\n", "\n" + " " * 12))

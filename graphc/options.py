@@ -19,12 +19,14 @@ class CompileOptions:
     """How a graph is compiled.
 
     Attributes:
-        exactness: which classes of rewrite rules may be used: `"exact"` (the bits of the graph as written), `"default"` (all that
-            keep or improve accuracy), `"fast"`.
+        exactness: which classes of rewrite rules may be used: `"exact"` (the bits of the graph as written),
+            `"default"` (all that keep or improve accuracy), `"fast"`.
         strict: an op for which the backend must allocate, or a feed that must be copied, is an error.
         memory_limit: bytes that the arena of one binding may take.
-        threads: for backends that have threads of their own; the numpy backend leaves them to NumPy's BLAS and takes only `None`.
-        precision: of matrix products; `"highest"` is full precision of the dtype. The numpy backend has no other.
+        threads: for backends that have threads of their own; the numpy backend leaves them to NumPy's BLAS
+            and takes only `None`.
+        precision: of matrix products; `"highest"` is full precision of the dtype. The numpy backend has no
+            other.
         deterministic: the same bits on the same machine and versions. The numpy backend always is.
         verify: check the graph against the specification of the IR between passes.
         dump: a folder for numbered dumps of the graph around every pass.

@@ -89,7 +89,7 @@ def bind_attrs(attrs: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, 
 
 def bind_attr(value: Any, sizes: Mapping[str, int]) -> Any:
     """One attribute with its symbolic dims replaced."""
-    if isinstance(value, tuple):
+    if type(value) is tuple:
         return tuple([bind_attr(item, sizes) for item in value])
     return dims.evaluate(value, sizes) if isinstance(value, dims.Poly) else value
 

@@ -1,11 +1,13 @@
 """Symbolic sizes: canonical integer polynomials, the guards they leave behind, and their evaluation.
 
-A dim is an `int` or a `Poly`. A `Poly` maps monomials (products of powers of atoms) to integer coefficients; an atom is a
-symbol, which stands for a size >= 0, or an opaque `floordiv`, `mod`, `min` or `max` of dims. Equal polynomials are equal dims.
+A dim is an `int` or a `Poly`. A `Poly` maps monomials (products of powers of atoms) to integer factors; an
+atom is a symbol, which stands for a size >= 0, or an opaque `floordiv`, `mod`, `min` or `max` of dims. Equal
+polynomials are equal dims.
 """
 
 from __future__ import annotations
 
+import numbers
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias, Union
@@ -32,7 +34,7 @@ class Atom(NamedTuple):
 class Poly:
     """A polynomial that is not a constant. Immutable; make one with `symbol` and arithmetic.
 
-    `+ - * // %` with ints and polynomials give dims; comparison for order is undecided in general, see `at_least`.
+    `+ - * // %` with ints and polynomials give dims; their order is undecided in general, see `at_least`.
     """
 
     __slots__ = ("_hash", "_text", "terms")
@@ -62,12 +64,16 @@ class Poly:
     __repr__ = __str__
 
     def __add__(self, other: Dim) -> Dim:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
         sums = dict(self.terms)
         for monomial, factor in _terms(other):
             sums[monomial] = sums.get(monomial, 0) + factor
         return _poly(sums)
 
     def __mul__(self, other: Dim) -> Dim:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
         sums: dict[Monomial, int] = {}
         for left, a in self.terms:
             for right, b in _terms(other):
@@ -88,16 +94,28 @@ class Poly:
         return self * -1 + other
 
     def __floordiv__(self, other: Dim) -> Dim:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
         return floordiv(self, other)
 
     def __rfloordiv__(self, other: Dim) -> Dim:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
         return floordiv(other, self)
 
     def __mod__(self, other: Dim) -> Dim:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
         return mod(self, other)
 
     def __rmod__(self, other: Dim) -> Dim:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
         return mod(other, self)
+
+
+# A float would be truncated in silence, and a tensor asked for its value.
+_OPERANDS: tuple[type, ...] = (int, Poly, numbers.Integral)
 
 
 def symbol(name: str) -> Poly:
@@ -207,9 +225,11 @@ def _lower_bound_is_nonnegative(dim: Dim) -> bool:
 
 
 def _atom_is_nonnegative(atom: Atom) -> bool:
-    if atom.kind in ("symbol", "mod"):
+    if atom.kind == "symbol":
         return True
     parts = [_lower_bound_is_nonnegative(a) for a in atom.arguments if not isinstance(a, str)]
+    if atom.kind == "mod":
+        return parts[1]  # the result has the sign of the divisor
     return any(parts) if atom.kind == "max" else all(parts)
 
 

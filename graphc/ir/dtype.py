@@ -94,8 +94,8 @@ def as_dtype(value: Any) -> DType:
 def promote(first: DType, second: DType) -> DType:
     """The dtype of an operation on two arrays.
 
-    Inside a kind, and between signed and unsigned integers, the array API's table. Between kinds: bool gives way
-    to any number, integers give way to any float.
+    Inside a kind, and between signed and unsigned integers, the array API's table. Between kinds: bool gives
+    way to any number, integers give way to any float.
 
     Raises:
         DTypeError: for uint64 with a signed integer, which the standard leaves undefined.

@@ -64,4 +64,5 @@ class Graph:
         return tuple(found.values())
 
     def __repr__(self) -> str:
-        return f"<Graph {self.name!r}: {len(self.nodes)} nodes, {len(self.results)} results, {len(self.updates)} updates>"
+        parts = f"{len(self.nodes)} nodes, {len(self.results)} results, {len(self.updates)} updates"
+        return f"<Graph {self.name!r}: {parts}>"

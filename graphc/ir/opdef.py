@@ -54,8 +54,8 @@ class OpDef:
         kind: see `Kind`.
         dtypes: what its data operands may be.
         infer: types of the inputs and attributes → type of the result; raises `ShapeError`, `DTypeError`.
-        vjp: per input a function or `None` (no gradient flows there); or one function of all cotangents; or a sentence that
-            says why there is no gradient; or `None`: not implemented.
+        vjp: per input a function or `None` (no gradient flows there); or one function of all cotangents; or a
+            sentence that says why there is no gradient; or `None`: not implemented.
         array_fn: name of a function of NumPy, or `f(xp, *inputs, **attrs)` over a NumPy-like namespace.
         decompose: node → the same value in simpler ops.
         traits: see `Trait`.

@@ -52,7 +52,7 @@ def current_origins() -> Origins:
 
 
 class Tensor:
-    """A node of a graph and its value-to-be. Immutable; equality and hash are identity, `==` records a comparison.
+    """A node of a graph and its value-to-be. Immutable; hash and equality are identity, `==` records a node.
 
     Attributes:
         op: the record of the operation.
@@ -167,7 +167,9 @@ class Tensor:
         )
 
     def __bool__(self) -> NoReturn:
-        self._no_value("its truth", "choose elements with gc.where(condition, x, y), or fetch it with session.run")
+        self._no_value(
+            "its truth", "choose elements with gc.where(condition, x, y), or fetch it with session.run"
+        )
 
     def __float__(self) -> NoReturn:
         self._no_value("a float", "fetch it with session.run(t), or gc.evaluate(t) if it needs no feeds")
@@ -302,7 +304,8 @@ class Tensor:
                 f"np.{ufunc.__name__}.{method} with {sorted(kwargs) or 'tensors'} cannot be recorded",
                 fix="use the function of graphc instead, which takes no out= and no where=",
             )
-        return _numpy_call(ufunc.__name__, inputs, {})
+        result: Tensor = _numpy_call(ufunc.__name__, inputs, {})
+        return result
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return _numpy_call(function.__name__, args, kwargs)
@@ -314,8 +317,9 @@ _NUMPY_NAMES = {
 }  # fmt: skip
 
 
-def _call(name: str, *args: Any, **kwargs: Any) -> Any:
-    return FUNCTIONS[name](*args, **kwargs)
+def _call(name: str, *args: Any) -> Tensor:
+    result: Tensor = FUNCTIONS[name](*args)
+    return result
 
 
 def _numpy_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -336,15 +340,24 @@ def apply(op: OpDef, inputs: Sequence[Tensor], **attrs: Any) -> Tensor:
         ShapeError, DTypeError: from `op.infer`, completed with the types and the user's line.
     """
     inputs = tuple(inputs)
-    owner = common_owner(op.name, inputs)
     origins = current_origins()
     try:
+        owner = common_owner(op.name, inputs)
         inferred = op.infer(tuple([node.type for node in inputs]), attrs)
+    except GraphMismatchError:
+        raise
     except GraphcError as error:
-        take_guards(origins)
         raise _completed(error, op, inputs, origins) from None
+    finally:
+        guards = take_guards(origins)  # also on an error: they must not reach the next node
     return Tensor(
-        op, inputs, MappingProxyType(attrs) if attrs else NO_ATTRS, inferred, origins, owner, take_guards(origins)
+        op,
+        inputs,
+        MappingProxyType(attrs) if attrs else NO_ATTRS,
+        inferred,
+        origins,
+        owner,
+        guards,
     )
 
 
@@ -383,7 +396,9 @@ def _completed(error: GraphcError, op: OpDef, inputs: Sequence[Tensor], origins:
     if not error.message.startswith(op.name):
         error.message = f"{op.name}: {error.message}"
     if error.got is None:
-        error.got = ", ".join(f"{node.name or f'operand {i + 1}'}: {node.type}" for i, node in enumerate(inputs))
+        error.got = ", ".join(
+            f"{node.name or f'operand {i + 1}'}: {node.type}" for i, node in enumerate(inputs)
+        )
     error.origins = origins
     return error
 
@@ -395,7 +410,7 @@ def tuple_elements(node: Tensor) -> tuple[TensorType, ...]:
 
 
 def is_source(node: Tensor) -> bool:
-    """Whether the node is a placeholder, variable, constant, or another one that reads nothing and computes nothing."""
+    """Whether the node is a placeholder, variable, constant, or another that reads and computes nothing."""
     return node.op.kind is Kind.SOURCE
 
 

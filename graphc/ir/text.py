@@ -18,16 +18,17 @@ import itertools
 import keyword
 import re
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import NO_ORIGINS, Line, Origins, TextSyntaxError
+from graphc.errors import NO_ORIGINS, GraphcError, Line, Origins, TextSyntaxError
 from graphc.ir import dims
 from graphc.ir.dtype import DTYPES, DType, as_dtype
 from graphc.ir.graph import Graph
 from graphc.ir.opdef import lookup
-from graphc.ir.tensor import Tensor, VariableNode, apply, inherit
+from graphc.ir.tensor import Tensor, VariableNode, apply, current_origins, inherit
 
 _SHORT = 16  # elements of a constant that are printed as numbers
 
@@ -36,10 +37,10 @@ def print_graph(graph: Graph) -> str:
     """The graph as text; equal graphs give equal text up to the names of values."""
     names = _names(graph)
     lines = [f"graph({graph.name!r})"]
-    for node in graph.nodes:
+    for node in names:  # the nodes in order, then the sources that nothing reads
         arguments = [names[source] for source in node.inputs]
         arguments += [f"{name}={print_attr(value)}" for name, value in node.attrs.items()]
-        line = f"{names[node]}: {node.type} = {node.op.name}({', '.join(arguments)})"
+        line = f"{names[node]}: {_type_text(node)} = {node.op.name}({', '.join(arguments)})"
         lines.append(line + _comment(node.origins))
     lines.append(f"parameters({', '.join(names[node] for node in graph.parameters)})")
     lines.append(f"results({', '.join(names[node] for node in graph.results)})")
@@ -55,7 +56,7 @@ def _names(graph: Graph) -> dict[Tensor, str]:
     for node in (*graph.nodes, *graph.parameters, *extra):
         if node in names:
             continue
-        wanted = re.sub(r"\W", "_", node.name or "")
+        wanted = re.sub(r"\W", "_", node.name or "", flags=re.ASCII)  # Python would normalise others
         if not wanted or wanted in taken or keyword.iskeyword(wanted) or not wanted.isidentifier():
             wanted = f"v{next(numbers)}"
             while wanted in taken:
@@ -68,8 +69,22 @@ def _names(graph: Graph) -> dict[Tensor, str]:
 def _comment(origins: Origins) -> str:
     if not origins.lines:
         return ""
-    places = "; ".join(f"{line.file}:{line.number} in {line.function}" for line in origins.lines)
+    places = "; ".join(f"{_escape(line.file)}:{line.number} in {line.function}" for line in origins.lines)
     return f"  # at {places} of {origins.total}"
+
+
+def _escape(path: str) -> str:
+    """A path without the characters that end it in a comment."""
+    return path.replace("%", "%25").replace(";", "%3B").replace("\n", "%0A").replace("\r", "%0D")
+
+
+def _unescape(path: str) -> str:
+    return path.replace("%0D", "\r").replace("%0A", "\n").replace("%3B", ";").replace("%25", "%")
+
+
+def _type_text(node: Tensor) -> str:
+    """The type as an annotation; that of a scalar, `float32[]`, is no Python."""
+    return str(node.type).replace("[]", "[()]")
 
 
 def print_attr(value: Any) -> str:
@@ -78,6 +93,8 @@ def print_attr(value: Any) -> str:
         return "(" + ", ".join(map(print_attr, value)) + (",)" if len(value) == 1 else ")")
     if isinstance(value, dims.Poly):
         return f'dim("{value}")'
+    if isinstance(value, float):
+        return repr(float(value))  # NumPy's own floats print as calls
     if isinstance(value, np.ndarray):
         return _print_array(value)
     if isinstance(value, Graph):
@@ -106,8 +123,10 @@ def parse_graph(text: str) -> Graph:
     try:
         module = ast.parse(text)
     except SyntaxError as error:
-        raise TextSyntaxError(f"line {error.lineno} is not in the text form of a graph", got=error.text) from None
-    return _Parser(text.splitlines()).run(module)
+        raise TextSyntaxError(
+            f"line {error.lineno} is not in the text form of a graph", got=error.text
+        ) from None
+    return _Parser(text.split("\n")).run(module)
 
 
 class _TextOwner:
@@ -128,15 +147,25 @@ class _Parser:
 
     def run(self, module: ast.Module) -> Graph:
         for statement in module.body:
-            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                self._assign(statement, statement.target.id)
-            elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-                self._directive(statement.value)
-            else:
-                raise self._error(statement)
+            try:
+                self._statement(statement)
+            except GraphcError:
+                raise
+            except (ArithmeticError, LookupError, SyntaxError, TypeError, ValueError) as error:
+                raise self._error(statement, f"{type(error).__name__}: {error}") from error
         return Graph(self.parameters, self.results, self.updates, self.name)
 
-    def _error(self, node: ast.stmt | ast.expr, why: str = "this is not a line of a graph") -> TextSyntaxError:
+    def _statement(self, statement: ast.stmt) -> None:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            self._assign(statement, statement.target.id)
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            self._directive(statement.value)
+        else:
+            raise self._error(statement)
+
+    def _error(
+        self, node: ast.stmt | ast.expr, why: str = "this is not a line of a graph"
+    ) -> TextSyntaxError:
         return TextSyntaxError(f"line {node.lineno}: {why}", got=self.lines[node.lineno - 1])
 
     def _directive(self, call: ast.Call) -> None:
@@ -162,13 +191,17 @@ class _Parser:
         op = lookup(_called(call))
         inputs = [self._value(argument) for argument in call.args]
         attrs = {str(word.arg): self._attr(word.value) for word in call.keywords}
-        with inherit(_parse_comment(self.lines[statement.lineno - 1])):
+        rest = self.lines[statement.lineno - 1].encode()[statement.end_col_offset or 0 :].decode()
+        with inherit(_parse_comment(rest)):
             if op.name == "variable":
                 node: Tensor = VariableNode(op, attrs, self.owner, None, True)
+            elif op.name == "placeholder":
+                kind = op.infer((), attrs)
+                node = Tensor(op, (), MappingProxyType(attrs), kind, current_origins(), self.owner)
             else:
                 node = apply(op, inputs, **attrs)
         declared = ast.unparse(statement.annotation).replace(" ", "")
-        inferred = ast.unparse(ast.parse(str(node.type).replace("^", "**"), mode="eval")).replace(" ", "")
+        inferred = ast.unparse(ast.parse(_type_text(node).replace("^", "**"), mode="eval")).replace(" ", "")
         if declared.replace("^", "**") != inferred:
             raise self._error(statement, f"the type of {name} is {node.type}")
         self.values[name] = node
@@ -188,7 +221,7 @@ class _Parser:
         if isinstance(node, ast.Constant):
             return node.value
         if isinstance(node, ast.Name):
-            return {"inf": np.inf, "nan": np.nan, "bool": DTYPES["bool"], **DTYPES}[node.id]
+            return {"inf": np.inf, "nan": np.nan, **DTYPES}[node.id]
         if isinstance(node, ast.Call) and _called(node) in _CONSTRUCTORS:
             return _CONSTRUCTORS[_called(node)](*(self._attr(argument) for argument in node.args))
         raise self._error(node, f"{ast.unparse(node)} is not an attribute")
@@ -249,14 +282,14 @@ _CONSTRUCTORS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _parse_comment(line: str) -> Origins:
-    _, mark, comment = line.rpartition("  # at ")
-    if not mark:
+def _parse_comment(rest: str) -> Origins:
+    """The origins in what follows a statement."""
+    if not rest.startswith("  # at "):
         return NO_ORIGINS
-    places, _, total = comment.rpartition(" of ")
+    places, _, total = rest.removeprefix("  # at ").rpartition(" of ")
     found = []
     for place in places.split("; "):
         where, _, function = place.rpartition(" in ")
         file, _, number = where.rpartition(":")
-        found.append(Line(file, int(number), function))
+        found.append(Line(_unescape(file), int(number), function))
     return Origins(tuple(found), int(total))

@@ -1,8 +1,8 @@
-"""The specification of the IR, as a table of sentences that a graph must satisfy. It runs between passes in tests."""
+"""The specification of the IR: a table of sentences that graphs satisfy. Run between passes in tests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from graphc.errors import NO_ORIGINS, GraphcError, VerifyError
 from graphc.ir import dims
@@ -80,9 +80,9 @@ def _results_are_tensors(graph: Graph) -> bool:
 
 
 def _updates_fit(graph: Graph) -> bool:
+    pairs: Sequence[tuple[Tensor, Tensor]] = graph.updates
     return all(
-        isinstance(variable, VariableNode) and compatible(variable.type, value.type)
-        for variable, value in graph.updates
+        isinstance(target, VariableNode) and compatible(target.type, value.type) for target, value in pairs
     )
 
 
@@ -94,6 +94,10 @@ def _variable_names_are_unique(graph: Graph) -> bool:
     return len({variable.name for variable in graph.variables}) == len(graph.variables)
 
 
+def _parameter_names_are_unique(graph: Graph) -> bool:
+    return len({node.name for node in graph.parameters}) == len(graph.parameters)
+
+
 GRAPH_SPEC: tuple[tuple[str, Callable[[Graph], bool]], ...] = (
     ("parameters are placeholders", _parameters_are_placeholders),
     ("every placeholder that is read is a parameter, once", _placeholders_are_parameters),
@@ -101,6 +105,7 @@ GRAPH_SPEC: tuple[tuple[str, Callable[[Graph], bool]], ...] = (
     ("new values have the types of their variables", _updates_fit),
     ("a variable is updated once", _one_update_each),
     ("variables have names of their own", _variable_names_are_unique),
+    ("parameters have names of their own", _parameter_names_are_unique),
 )
 
 
@@ -117,8 +122,11 @@ def verify(graph: Graph, stage: str = "") -> None:
         for sentence, true in NODE_SPEC:
             try:
                 fine = true(node)
-            except GraphcError as error:
+            except Exception as error:  # an op may trip over anything when its attributes are wrong
                 dims.take_guards(NO_ORIGINS)
-                raise VerifyError(f"{stage}: not true: {sentence}: {error.message}", got=repr(node)) from error
+                why = error.message if isinstance(error, GraphcError) else repr(error)
+                raise VerifyError(
+                    f"{stage}: not true: {sentence}: {why}", got=repr(node), origins=node.origins
+                ) from error
             if not fine:
                 raise VerifyError(f"{stage}: not true: {sentence}", got=repr(node), origins=node.origins)

@@ -1,4 +1,4 @@
-"""The ops: one contiguous block per op, its record and its public function. Importing this fills the op table."""
+"""The ops: a contiguous block per op, its record and its public function. Importing it fills the table."""
 
 from graphc.ops import (
     activation,

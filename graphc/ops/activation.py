@@ -26,8 +26,8 @@ from graphc.ops.define import (
 )
 from graphc.ops.exponential import erf, exp, log1p, sigmoid, tanh
 from graphc.ops.indexing import one_hot
-from graphc.ops.layout import expand_dims
-from graphc.ops.reductions import logsumexp, max, sum
+from graphc.ops.layout import expand_dims, squeeze
+from graphc.ops.reductions import logsumexp_terms, max, sum
 from graphc.ops.structure import project
 
 RELU = elementwise(
@@ -91,6 +91,12 @@ def softplus(x: TensorLike, /) -> Tensor:
 # --- softmax ----------------------------------------------------------------------------------------------
 
 
+def _softmax_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    operand = _same_type(types, attrs)
+    dims.require_at_least(operand.shape[attrs["axis"]], 1, "softmax over an empty axis has no value")
+    return operand
+
+
 def _softmax_parts(node: Tensor) -> Tensor:
     (x,), axis = node.inputs, node.attrs["axis"]
     powers = exp(x - max(x, axis=axis, keepdims=True))
@@ -104,7 +110,7 @@ def _softmax_vjp(ct: Tensor, node: Tensor) -> Tensor:
 SOFTMAX = define(
     "softmax",
     Kind.COMPOSITE,
-    _same_type,
+    _softmax_type,
     (_softmax_vjp,),
     dtypes=FLOAT,
     decompose=_softmax_parts,
@@ -119,13 +125,18 @@ def softmax(x: TensorLike, /, *, axis: int = -1) -> Tensor:
     return apply(SOFTMAX, (node,), axis=normalise_axis(axis, node.ndim))
 
 
+def _log_softmax_parts(node: Tensor) -> Tensor:
+    shift, rest = logsumexp_terms(node.inputs[0], node.attrs["axis"])
+    return (node.inputs[0] - shift) - rest
+
+
 LOG_SOFTMAX = define(
     "log_softmax",
     Kind.COMPOSITE,
-    _same_type,
+    _softmax_type,
     (lambda ct, node: ct - exp(node) * sum(ct, axis=node.attrs["axis"], keepdims=True),),
     dtypes=FLOAT,
-    decompose=lambda node: node.inputs[0] - logsumexp(node.inputs[0], axis=node.attrs["axis"], keepdims=True),
+    decompose=_log_softmax_parts,
     traits=[Trait.INEXACT],
 )
 
@@ -137,7 +148,7 @@ def log_softmax(x: TensorLike, /, *, axis: int = -1) -> Tensor:
     return apply(LOG_SOFTMAX, (node,), axis=normalise_axis(axis, node.ndim))
 
 
-# --- cross-entropy with integer labels, along the last axis -----------------------------------------------------
+# --- cross-entropy with integer labels, along the last axis ------------------------------------------------
 
 
 def _cross_entropy_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TupleType:
@@ -150,7 +161,10 @@ def _cross_entropy_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any])
             expected=f"labels of shape {dims.shape_text(logits.shape[:-1])}",
         )
     for mine, other in zip(labels.shape, logits.shape, strict=False):
-        dims.require_equal(mine, other, "the labels must have the shape of the logits without their last axis")
+        dims.require_equal(
+            mine, other, "the labels must have the shape of the logits without their last axis"
+        )
+    dims.require_at_least(logits.shape[-1], 1, "without classes there is no value")
     row = TensorType(logits.dtype, logits.shape[:-1])
     return TupleType((row, row))
 
@@ -164,10 +178,10 @@ def _class_mask(labels: Tensor, logits: Tensor) -> Tensor:
 
 def _cross_entropy_parts(node: Tensor) -> tuple[Tensor, Tensor]:
     logits, labels = node.inputs
-    peak = logsumexp(logits, axis=-1)
+    shift, rest = (squeeze(term, -1) for term in logsumexp_terms(logits, -1))
     # A choice, not a product with one-hot rows: 0 · inf would be NaN.
     chosen = sum(where(_class_mask(labels, logits), logits, 0.0), axis=-1)
-    return peak - chosen, peak
+    return rest + (shift - chosen), rest + shift
 
 
 def _cross_entropy_vjp(cts: Sequence[Tensor | None], node: Tensor) -> tuple[Tensor | None, None]:
@@ -194,7 +208,9 @@ SOFTMAX_CROSS_ENTROPY = define(
 
 
 def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, /) -> Tensor:
-    """logsumexp(logits) - logits[label] along the last axis: finite for finite logits; the log-sum for a label out of range.
+    """logsumexp(logits) - logits[label] along the last axis; only the log-sum for a label out of range.
+
+    Finite for finite logits.
 
     Args:
         logits: floats `(..., classes)`.
@@ -203,7 +219,9 @@ def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, /) -> Tensor:
     Returns:
         Losses `(...)`.
     """
-    node = apply(SOFTMAX_CROSS_ENTROPY, (float_operand(logits), index_operand(labels, "softmax_cross_entropy")))
+    node = apply(
+        SOFTMAX_CROSS_ENTROPY, (float_operand(logits), index_operand(labels, "softmax_cross_entropy"))
+    )
     return project(node, 0)
 
 

@@ -100,7 +100,9 @@ def positive(x: TensorLike, /) -> Tensor:
     return as_tensor(x)
 
 
-ABS = elementwise("abs", 1, NUMERIC, (lambda ct, node: ct * stop_gradient(sign(node.inputs[0])),), traits=[Trait.IDEMPOTENT])
+ABS = elementwise(
+    "abs", 1, NUMERIC, (lambda ct, node: ct * stop_gradient(sign(node.inputs[0])),), traits=[Trait.IDEMPOTENT]
+)
 
 
 @public

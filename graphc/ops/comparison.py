@@ -222,7 +222,8 @@ def _extreme_vjp(mine: int) -> Any:
 
 _EXTREME_VJP = (_extreme_vjp(0), _extreme_vjp(1))
 
-MINIMUM = elementwise("minimum", 2, NUMERIC, _EXTREME_VJP, traits=[Trait.COMMUTATIVE])
+# Not commutative to the bit: of -0 and +0, NumPy takes the second or the first as its loops please.
+MINIMUM = elementwise("minimum", 2, NUMERIC, _EXTREME_VJP)
 
 
 @public
@@ -231,7 +232,7 @@ def minimum(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     return record(MINIMUM, x1, x2)
 
 
-MAXIMUM = elementwise("maximum", 2, NUMERIC, _EXTREME_VJP, traits=[Trait.COMMUTATIVE])
+MAXIMUM = elementwise("maximum", 2, NUMERIC, _EXTREME_VJP)
 
 
 @public
@@ -242,7 +243,7 @@ def maximum(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 
 @public
 def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
-    """x limited to [min, max]; NaN stays NaN. With min > max the result is max. At a limit the gradient is 1/2."""
+    """x limited to [min, max]; NaN stays NaN. max wins over min. At a limit the gradient is 1/2."""
     node = as_tensor(x)
     if min is not None:
         node = maximum(node, min)

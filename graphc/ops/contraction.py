@@ -43,7 +43,7 @@ MATMUL = define(
 
 @public
 def matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """The matrix product over the last two axes; the others broadcast. A vector stands for a row (x1) or a column (x2).
+    """The matrix product over the last two axes; the others broadcast. A vector is a row (x1) or column (x2).
 
     Raises:
         ShapeError: the inner sizes differ, or an operand is a scalar.
@@ -52,7 +52,9 @@ def matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     left, right = (convert(value, dtype) for value in values)
     if not left.ndim or not right.ndim:
         raise ShapeError(
-            "matmul: an operand is a scalar", got=f"{left.type} and {right.type}", fix="multiply with * instead"
+            "matmul: an operand is a scalar",
+            got=f"{left.type} and {right.type}",
+            fix="multiply with * instead",
         )
     from_vector = (left.ndim == 1, right.ndim == 1)
     if from_vector[0]:

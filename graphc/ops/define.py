@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,8 +16,8 @@ from graphc.ir.opdef import Infer, Kind, OpDef, Trait, VjpOfInput, VjpOfNode, pu
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
 
-TensorLike: TypeAlias = Union[Tensor, bool, int, float, np.generic, np.ndarray, Sequence[Any]]
-Axes: TypeAlias = Union[int, Sequence[int], None]
+TensorLike: TypeAlias = Tensor | bool | int | float | np.generic | np.ndarray | Sequence[Any]
+Axes: TypeAlias = int | Sequence[int] | None
 Attrs: TypeAlias = Mapping[str, Any]
 
 Vjp: TypeAlias = tuple[VjpOfInput | None, ...] | VjpOfNode | str | None
@@ -54,9 +54,11 @@ def as_tensor(value: TensorLike, dtype: DType | None = None) -> Tensor:
         return constant_node(value.astype(as_dtype(value.dtype).numpy, copy=False))
     if dtype is None:
         dtype = _natural_dtype(value)
+    number = value.item() if isinstance(value, np.generic) else value  # a NumPy scalar would wrap around
     try:
-        return constant_node(np.asarray(value, dtype=dtype.numpy))
-    except (OverflowError, TypeError, ValueError) as error:
+        with np.errstate(over="raise"):
+            return constant_node(np.asarray(number, dtype=dtype.numpy))
+    except (FloatingPointError, OverflowError, TypeError, ValueError) as error:
         raise DTypeError(
             f"this value does not fit into {dtype}", expected=f"numbers of {dtype}", got=_shorten(value)
         ) from error
@@ -162,7 +164,7 @@ def convert(value: TensorLike, dtype: DType) -> Tensor:
 
 @public
 def astype(x: TensorLike, dtype: Any, /) -> Tensor:
-    """The elements converted to another dtype. Floats are truncated towards zero; numbers become bool by `!= 0`."""
+    """The elements in another dtype. Floats are truncated towards zero; numbers become bool by `!= 0`."""
     return convert(as_tensor(x), as_dtype(dtype))
 
 
@@ -201,6 +203,7 @@ def reduction(
     *,
     result: DType | None = None,
     nonempty: bool = False,
+    array_fn: Callable[..., Any] | None = None,
     traits: Iterable[Trait] = (),
 ) -> OpDef:
     """An op over `axis` (a sorted tuple of non-negative ints) with `keepdims`."""
@@ -216,7 +219,9 @@ def reduction(
                 dims.require_at_least(operand.shape[axis], 1, reason)
         return TensorType(result or operand.dtype, reduced_shape(operand.shape, axes, attrs["keepdims"]))
 
-    return register(OpDef(name, Kind.REDUCTION, infer, dtypes, vjp, name, traits=frozenset(traits)))
+    return register(
+        OpDef(name, Kind.REDUCTION, infer, dtypes, vjp, array_fn or name, traits=frozenset(traits))
+    )
 
 
 def define(
@@ -329,6 +334,9 @@ def index_operand(x: TensorLike, what: str) -> Tensor:
     node = as_tensor(x)
     if node.dtype.kind not in ("int", "uint"):
         raise DTypeError(
-            f"{what}: indices are integers", expected="an integer dtype", got=str(node.type), fix="use .astype(gc.int64)"
+            f"{what}: indices are integers",
+            expected="an integer dtype",
+            got=str(node.type),
+            fix="use .astype(gc.int64)",
         )
     return node

@@ -78,7 +78,7 @@ def rsqrt(x: TensorLike, /) -> Tensor:
 def _pow(xp: Any, x1: Any, x2: Any) -> Any:
     if x1.dtype.kind != "i":
         return xp.power(x1, x2)
-    # NumPy refuses negative powers of integers. Truncating the real value leaves 0, but for the powers of 1 and -1.
+    # NumPy refuses negative powers of integers. Truncating the real value leaves 0, except for 1 and -1.
     positive = xp.power(x1, xp.maximum(x2, 0))
     inverse = xp.where(x1 == 1, 1, xp.where(x1 == -1, 1 - 2 * (x2 & 1), 0))
     return xp.astype(xp.where(x2 < 0, inverse, positive), x1.dtype)
@@ -104,8 +104,8 @@ POW = elementwise("pow", 2, NUMERIC, (_pow_base_vjp, _pow_exponent_vjp), array_f
 def pow(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 to the power of x2.
 
-    Negative powers of integers are truncated towards zero (those of 0 are 0). The gradient in x2 is 0 where x1 = 0
-    and NaN where x1 < 0.
+    Negative powers of integers are truncated towards zero (those of 0 are 0). The gradient in x2 is 0 where
+    x1 = 0 and NaN where x1 < 0.
     """
     return record(POW, x1, x2)
 

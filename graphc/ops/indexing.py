@@ -8,10 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphc.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
+from graphc.errors import (
+    NO_ORIGINS,
+    ArgumentError,
+    DTypeError,
+    GraphcError,
+    OutOfRangeError,
+    ShapeError,
+)
 from graphc.ir import dims
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.dtype import NUMERIC, as_dtype, float32
+from graphc.ir.dtype import NUMERIC, as_dtype, float32, int64
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
@@ -108,7 +115,11 @@ def getitem(x: TensorLike, index: Any) -> Tensor:
         if entry is None:
             shape.append(1)
             continue
-        axis = _resolve(entry, next(sizes))
+        try:
+            axis = _resolve(entry, next(sizes))
+        except GraphcError:
+            dims.take_guards(NO_ORIGINS)  # those of earlier entries must not reach another node
+            raise
         picked.append(axis)
         if isinstance(entry, builtins.slice):
             shape.append(axis.length)
@@ -122,7 +133,9 @@ def _expand_ellipsis(entries: tuple[Any, ...], node: Tensor) -> tuple[Any, ...]:
     named = sum(entry is not None and entry is not Ellipsis for entry in entries)
     if named > node.ndim:
         raise OutOfRangeError(
-            f"{named} indices for a tensor with {node.ndim} axes", expected=f"at most {node.ndim}", got=str(node.type)
+            f"{named} indices for a tensor with {node.ndim} axes",
+            expected=f"at most {node.ndim}",
+            got=str(node.type),
         )
     gaps = [position for position, entry in enumerate(entries) if entry is Ellipsis]
     if len(gaps) > 1:
@@ -145,7 +158,9 @@ def _resolve(entry: Any, size: Dim) -> _Axis:
     position = int(entry)
     needed = position + 1 if position >= 0 else -position
     try:
-        dims.require_at_least(size, needed, f"the index {position} is out of range for an axis of size {size}")
+        dims.require_at_least(
+            size, needed, f"the index {position} is out of range for an axis of size {size}"
+        )
     except ShapeError as error:
         raise OutOfRangeError(error.message, expected=f"-{size} … {size - 1}", got=str(position)) from None
     return _Axis(position if position >= 0 else size + position, 1, 1)
@@ -180,7 +195,7 @@ def _clamp(bound: Any, size: Dim, default: Dim, low: Dim, high: Dim) -> Dim:
     return dims.minimum(dims.maximum(position, low), high)
 
 
-# --- gather and scatter ---------------------------------------------------------------------------------------
+# --- gather and scatter -------------------------------------------------------------------------------------
 
 
 def _take_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
@@ -219,7 +234,9 @@ def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> T
     """
     node, positions = as_tensor(x), index_operand(indices, "take")
     if axis is None and node.ndim != 1:
-        raise ArgumentError("take: the axis must be named for a tensor with other than one axis", got=str(node.type))
+        raise ArgumentError(
+            "take: the axis must be named for a tensor with other than one axis", got=str(node.type)
+        )
     return apply(TAKE, (node, positions), axis=normalise_axis(0 if axis is None else axis, node.ndim))
 
 
@@ -227,7 +244,9 @@ def _scatter_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> Te
     (operand, indices, values), axis = types, attrs["axis"]
     wanted: Shape = operand.shape[:axis] + indices.shape + operand.shape[axis + 1 :]
     if len(wanted) != values.ndim or values.dtype is not operand.dtype:
-        raise ShapeError("the values must look like what take gives", expected=f"{operand.dtype}{list(wanted)}")
+        raise ShapeError(
+            "the values must look like what take gives", expected=f"{operand.dtype}{list(wanted)}"
+        )
     for mine, other in zip(values.shape, wanted, strict=True):
         dims.require_equal(mine, other, "the values must look like what take gives")
     return operand
@@ -275,6 +294,8 @@ def scatter_add(x: TensorLike, indices: TensorLike, values: TensorLike, /, *, ax
 
 @public
 def one_hot(indices: TensorLike, depth: int, /, *, dtype: Any = float32) -> Tensor:
-    """Ones at the positions given by integers along a new last axis of size `depth`; all zeros for one out of range."""
+    """Ones at the given positions along a new last axis of size `depth`; all zeros for one out of range."""
     positions = index_operand(indices, "one_hot")
+    if depth > np.iinfo(positions.dtype.numpy).max:
+        positions = convert(positions, int64)  # its dtype cannot count the classes
     return convert(expand_dims(positions, -1) == arange(depth, dtype=positions.dtype), as_dtype(dtype))

@@ -31,7 +31,8 @@ _STATIC = (int, np.integer)
 def _reshape_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
     (operand,) = types
     shape: Shape = attrs["shape"]
-    reason = f"the shape {dims.shape_text(operand.shape)} cannot become {dims.shape_text(shape)}: other number of elements"
+    change = f"{dims.shape_text(operand.shape)} cannot become {dims.shape_text(shape)}"
+    reason = f"the shape {change}: other number of elements"
     dims.require_equal(operand.size, dims.product(shape), reason)
     return TensorType(operand.dtype, shape)
 
@@ -74,7 +75,9 @@ def _complete_shape(node: Tensor, shape: Sequence[Any]) -> Shape:
 def _permuted_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
     (operand,), axes = types, attrs["axes"]
     if sorted(axes) != list(range(operand.ndim)):
-        raise ShapeError("the axes must name every axis once", expected=f"a permutation of 0 … {operand.ndim - 1}")
+        raise ShapeError(
+            "the axes must name every axis once", expected=f"a permutation of 0 … {operand.ndim - 1}"
+        )
     return TensorType(operand.dtype, tuple(operand.shape[axis] for axis in axes))
 
 
@@ -106,7 +109,9 @@ def matrix_transpose(x: TensorLike, /) -> Tensor:
     """The last two axes exchanged."""
     node = as_tensor(x)
     if node.ndim < 2:
-        raise ShapeError("matrix_transpose: the tensor has no two axes", expected="at least 2 axes", got=str(node.type))
+        raise ShapeError(
+            "matrix_transpose: the tensor has no two axes", expected="at least 2 axes", got=str(node.type)
+        )
     order = list(range(node.ndim))
     order[-2], order[-1] = order[-1], order[-2]
     return permute_dims(node, order)
@@ -234,7 +239,8 @@ def _pad_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> Tensor
     if len(widths) != operand.ndim or value.ndim or value.dtype is not operand.dtype:
         raise ShapeError("one pair of widths per axis and a scalar are needed", got=repr(widths))
     return TensorType(
-        operand.dtype, tuple(size + before + after for size, (before, after) in zip(operand.shape, widths, strict=True))
+        operand.dtype,
+        tuple(size + before + after for size, (before, after) in zip(operand.shape, widths, strict=True)),
     )
 
 
@@ -268,8 +274,12 @@ def pad(x: TensorLike, /, pad_width: Any, *, constant_values: TensorLike = 0) ->
     try:
         pairs = np.broadcast_to(np.asarray(pad_width, dtype=np.int64), (node.ndim, 2)).tolist()
     except (TypeError, ValueError) as error:
-        raise ArgumentError("pad: the widths fit no axis", expected=f"{node.ndim} pairs of ints", got=repr(pad_width)) from error
+        raise ArgumentError(
+            "pad: the widths fit no axis", expected=f"{node.ndim} pairs of ints", got=repr(pad_width)
+        ) from error
     if any(width < 0 for pair in pairs for width in pair):
-        raise ArgumentError("pad: a width cannot be negative", got=repr(pad_width), fix="take a slice to crop")
+        raise ArgumentError(
+            "pad: a width cannot be negative", got=repr(pad_width), fix="take a slice to crop"
+        )
     widths = tuple((int(before), int(after)) for before, after in pairs)
     return apply(PAD, (node, convert(constant_values, node.dtype)), pad_width=widths)

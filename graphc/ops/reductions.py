@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphc.errors import GradientNotImplementedError
@@ -11,8 +11,7 @@ from graphc.ir.dtype import BOOL, FLOAT, NUMERIC, DType, as_dtype, bool_, int64,
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
-from graphc.ops.arithmetic import multiply
-from graphc.ops.comparison import where
+from graphc.ops.comparison import maximum, where
 from graphc.ops.define import (
     Axes,
     TensorLike,
@@ -51,7 +50,21 @@ def _summand(x: TensorLike, dtype: Any) -> Tensor:
     return convert(node, _accumulator(node.dtype) if dtype is None else as_dtype(dtype))
 
 
-SUM = reduction("sum", NUMERIC, (lambda ct, node: broadcast_to(keep_axes(ct, node), node.inputs[0].shape),))
+def _in_own_dtype(name: str) -> Callable[..., Any]:
+    """NumPy's function, kept from taking small integers to int64: the public function has done that."""
+
+    def array_fn(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+        return getattr(xp, name)(x, axis=axis, dtype=x.dtype, keepdims=keepdims)
+
+    return array_fn
+
+
+SUM = reduction(
+    "sum",
+    NUMERIC,
+    (lambda ct, node: broadcast_to(keep_axes(ct, node), node.inputs[0].shape),),
+    array_fn=_in_own_dtype("sum"),
+)
 
 
 @public
@@ -65,7 +78,7 @@ def sum(x: TensorLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: boo
 
 
 def _product_of_others(x: Tensor) -> Tensor:
-    """Along the last axis, the product of all elements but one's own: a tree, so that zeros need no division."""
+    """Along the last axis, the product of all elements but one's own: a tree, as 0 cannot be divided out."""
     length = x.shape[-1]
     if not isinstance(length, int):
         raise GradientNotImplementedError(
@@ -79,16 +92,20 @@ def _product_of_others(x: Tensor) -> Tensor:
         x = concat([x, broadcast_to(convert(1.0, x.dtype), (*batch, 1))], axis=-1)
     left, right = x[..., 0::2], x[..., 1::2]
     others = _product_of_others(left * right)
-    pairs = concat([reshape(others * right, (*others.shape, 1)), reshape(others * left, (*others.shape, 1))], axis=-1)
+    pairs = concat(
+        [reshape(others * right, (*others.shape, 1)), reshape(others * left, (*others.shape, 1))], axis=-1
+    )
     return reshape(pairs, x.shape)[..., :length]
 
 
 def _prod_vjp(ct: Tensor, node: Tensor) -> Tensor:
     from_permuted, permuted = _axes_last(node)
-    return broadcast_to(keep_axes(ct, node), node.inputs[0].shape) * from_permuted(_product_of_others(permuted))
+    return broadcast_to(keep_axes(ct, node), node.inputs[0].shape) * from_permuted(
+        _product_of_others(permuted)
+    )
 
 
-def _axes_last(node: Tensor) -> tuple[Any, Tensor]:
+def _axes_last(node: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
     """The operand with the reduced axes flattened into the last one, and the way back."""
     (x,), axes = node.inputs, node.attrs["axis"]
     kept = [axis for axis in range(x.ndim) if axis not in axes]
@@ -103,7 +120,7 @@ def _axes_last(node: Tensor) -> tuple[Any, Tensor]:
     return back, flat
 
 
-PROD = reduction("prod", NUMERIC, (_prod_vjp,))
+PROD = reduction("prod", NUMERIC, (_prod_vjp,), array_fn=_in_own_dtype("prod"))
 
 
 @public
@@ -124,7 +141,7 @@ MIN = reduction("min", NUMERIC, (_extreme_vjp,), nonempty=True)
 
 @public
 def min(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The smallest element over axes, NaN if there is one. Ties share the gradient evenly. Not over empty axes."""
+    """The smallest element over axes, NaN if there is one. Ties share the gradient. Not over empty axes."""
     node = as_tensor(x)
     return apply(MIN, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
@@ -134,7 +151,7 @@ MAX = reduction("max", NUMERIC, (_extreme_vjp,), nonempty=True)
 
 @public
 def max(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The largest element over axes, NaN if there is one. Ties share the gradient evenly. Not over empty axes."""
+    """The largest element over axes, NaN if there is one. Ties share the gradient. Not over empty axes."""
     node = as_tensor(x)
     return apply(MAX, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
@@ -184,13 +201,13 @@ def _position(op: Any, x: TensorLike, axis: int | None, keepdims: bool) -> Tenso
 
 @public
 def argmin(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the first smallest element, int64; of the first NaN if there is one. `None`: of the flattened tensor."""
+    """The position of the first smallest element (the first NaN, if any), int64; `None` flattens first."""
     return _position(ARGMIN, x, axis, keepdims)
 
 
 @public
 def argmax(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the first largest element, int64; of the first NaN if there is one. `None`: of the flattened tensor."""
+    """The position of the first largest element (the first NaN, if any), int64; `None` flattens first."""
     return _position(ARGMAX, x, axis, keepdims)
 
 
@@ -205,12 +222,14 @@ def mean(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tens
 
 @public
 def var(x: TensorLike, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """The variance over axes, Σ(x - mean)² / (n - correction), in two passes."""
+    """The variance over axes, Σ(x - mean)² / max(n - correction, 0), in two passes."""
     node = float_operand(x)
     axes = normalise_axes(axis, node.ndim)
     centred = node - mean(node, axis=axes, keepdims=True)
     count = dim_value(dims.product(node.shape[a] for a in axes), node.dtype)
-    return sum(centred * centred, axis=axes, keepdims=keepdims) / (count - correction if correction else count)
+    if correction:
+        count = maximum(count - correction, 0.0)
+    return sum(centred * centred, axis=axes, keepdims=keepdims) / count
 
 
 @public
@@ -226,12 +245,20 @@ def _logsumexp_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> 
     return TensorType(operand.dtype, reduced_shape(operand.shape, attrs["axis"], attrs["keepdims"]))
 
 
-def _logsumexp_parts(node: Tensor) -> Tensor:
-    (x,), axes = node.inputs, node.attrs["axis"]
+def logsumexp_terms(x: Tensor, axes: Axes) -> tuple[Tensor, Tensor]:
+    """Two terms with the sum logsumexp(x), of size 1 along the axes: the peak, and log Σ exp(x - peak).
+
+    Apart, because x - peak loses nothing where x is large, while x - logsumexp(x) does.
+    """
     peak = max(x, axis=axes, keepdims=True)
     # An infinite peak would make inf - inf; 0 in its place leaves the infinity in the sum.
     shift = where((peak == float("inf")) | (peak == float("-inf")), 0.0, peak)
-    total = log(sum(exp(x - shift), axis=axes, keepdims=True)) + shift
+    return shift, log(sum(exp(x - shift), axis=axes, keepdims=True))
+
+
+def _logsumexp_parts(node: Tensor) -> Tensor:
+    shift, rest = logsumexp_terms(node.inputs[0], node.attrs["axis"])
+    total = rest + shift
     return total if node.attrs["keepdims"] else reshape(total, node.shape)
 
 

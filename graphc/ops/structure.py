@@ -18,7 +18,8 @@ def _element_type(types: tuple[NodeType, ...], attrs: Mapping[str, Any]) -> Tens
     (operand,), index = types, attrs["index"]
     if not isinstance(operand, TupleType) or not 0 <= index < len(operand.elements):
         raise InternalError(f"project {index} of {operand}")
-    return operand.elements[index]
+    element: TensorType = operand.elements[index]
+    return element
 
 
 PROJECT = define("project", Kind.STRUCTURE, _element_type, None, array_fn=lambda xp, x, index: x[index])
@@ -49,9 +50,10 @@ def stop_gradient(x: TensorLike, /) -> Tensor:
 
 def _check(xp: Any, x: Any, message: str) -> Any:
     if not xp.isfinite(x).all():
+        where = f": {message}" if message else ""
         bad = int(x.size - xp.isfinite(x).sum())
         raise NumericsError(
-            f"check_numerics{': ' + message if message else ''}: {bad} of {x.size} elements are NaN or infinite",
+            f"check_numerics{where}: {bad} of {x.size} elements are NaN or infinite",
             expected="finite numbers",
             got=f"{int(xp.isnan(x).sum())} NaN, {int(xp.isinf(x).sum())} infinite",
             fix="fetch the tensors before this line to find the first that is not finite",
@@ -87,7 +89,9 @@ def _print(xp: Any, x: Any, label: str) -> Any:
     return x
 
 
-PRINT = define("print", Kind.EFFECT, _unchanged, (lambda ct, node: ct,), array_fn=_print, traits=[Trait.CAN_FAIL])
+PRINT = define(
+    "print", Kind.EFFECT, _unchanged, (lambda ct, node: ct,), array_fn=_print, traits=[Trait.CAN_FAIL]
+)
 
 
 @public

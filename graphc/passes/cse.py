@@ -18,16 +18,20 @@ class Cse:
 
     def run(self, graph: Graph, context: Context) -> Graph:
         """The graph with every value computed once."""
-        first: dict[bytes, Tensor] = {}
+        first: dict[tuple[bytes, *tuple[int, ...]], Tensor] = {}
 
         def visit(node: Tensor, inputs: list[Tensor]) -> Tensor:
             new = rebuild(node, inputs)
-            if new.op.kind is Kind.EFFECT:
+            context.ledger.rebuilt(node.id, new.id)
+            if new.op.kind is Kind.EFFECT or context.exhausted:
                 return new
-            kept = first.setdefault(structural_key(new), new)
+            # The ids of the inputs keep the readers of two equal effects apart, and with them the effects.
+            kept = first.setdefault((structural_key(new), *[source.id for source in new.inputs]), new)
             if kept is not new:
                 text = new.op.name
-                context.ledger.add(Hit("cse", "cse", "exact", node.id, kept.id, text, f"{text} (shared)", node.origins))
+                context.ledger.add(
+                    Hit("cse", "cse", "exact", node.id, kept.id, text, f"{text} (shared)", node.origins)
+                )
             return kept
 
         new = transform(graph.outputs, visit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc import reference
+from graphc.ir.dims import Poly
 from graphc.ir.graph import Graph
 from graphc.ir.ledger import Hit
 from graphc.ir.opdef import Kind, Trait
@@ -34,7 +35,8 @@ class Fold:
 
         def visit(node: Tensor, inputs: list[Tensor]) -> Tensor:
             new = rebuild(node, inputs)
-            if not _foldable(new) or _out_of_hits(context):
+            context.ledger.rebuilt(node.id, new.id)
+            if context.exhausted or not _foldable(new):
                 return new
             with inherit(new.origins):
                 (value,) = reference.evaluate([new])
@@ -46,20 +48,22 @@ class Fold:
         return graph.with_outputs([new[node] for node in graph.outputs])
 
 
-def _out_of_hits(context: Context) -> bool:
-    return context.limit is not None and len(context.ledger.hits) >= context.limit
-
-
 def _foldable(node: Tensor) -> bool:
     if not node.inputs or node.op.kind is Kind.EFFECT or Trait.CAN_FAIL in node.op.traits:
         return False
     if any(source.op.name != "constant" for source in node.inputs) or not isinstance(node.type, TensorType):
         return False
-    if any(not isinstance(size, int) for size in node.shape):
+    if any(not isinstance(size, int) for size in node.shape) or not _is_static(tuple(node.attrs.values())):
         return False
     size = _elements(node.shape)
     largest_input = max(_elements(source.shape) for source in node.inputs)
     return size <= max(largest_input, _GROWTH) and size <= _LARGEST
+
+
+def _is_static(attr: object) -> bool:
+    if isinstance(attr, tuple):
+        return all(_is_static(item) for item in attr)
+    return not isinstance(attr, Poly)
 
 
 def _elements(shape: Sequence[object]) -> int:

@@ -15,7 +15,7 @@ class Legalize:
     name = "legalize"
 
     def run(self, graph: Graph, context: Context) -> Graph:
-        """The graph in ops that the backend takes. Parts may be composites again: it repeats until none is left."""
+        """The graph in ops that the backend takes. Parts may be composites again: repeats till none is."""
         while any(_is_foreign(node, context) for node in graph.nodes):
             graph = _expand_once(graph, context)
         return graph
@@ -34,6 +34,7 @@ def _expand_once(graph: Graph, context: Context) -> Graph:
             new[node] = parts[node.inputs[0]][node.attrs["index"]]
             continue
         new[node] = rebuilt = rebuild(node, [new[source] for source in node.inputs])
+        context.ledger.rebuilt(node.id, rebuilt.id)
         if not _is_foreign(node, context):
             continue
         assert node.op.decompose is not None
@@ -46,7 +47,16 @@ def _expand_once(graph: Graph, context: Context) -> Graph:
         after = new[node]
         text = f"{len(parts.get(node, (after,)))} part(s)"
         context.ledger.add(
-            Hit("legalize", f"decompose_{node.op.name}", "exact", node.id, after.id, node.op.name, text, node.origins)
+            Hit(
+                "legalize",
+                f"decompose_{node.op.name}",
+                "exact",
+                node.id,
+                after.id,
+                node.op.name,
+                text,
+                node.origins,
+            )
         )
     return graph.with_outputs([new[node] for node in graph.outputs])
 

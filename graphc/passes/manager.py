@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,13 +18,32 @@ from graphc.ir.verify import verify
 from graphc.options import CompileOptions
 
 
-class Context(NamedTuple):
-    """What a pass may know: options, the backend's capabilities, the ledger, and a limit on rule hits (for bisection)."""
+class Context:
+    """What a pass may know.
 
-    options: CompileOptions = CompileOptions()
-    capabilities: Capabilities = REFERENCE
-    ledger: Ledger = Ledger()
-    limit: int | None = None
+    Attributes:
+        options: how to compile.
+        capabilities: what the backend can do.
+        ledger: where hits are written.
+        limit: how many hits there may be, for bisection; decomposition is not optional, and goes on.
+    """
+
+    def __init__(
+        self,
+        options: CompileOptions | None = None,
+        capabilities: Capabilities = REFERENCE,
+        ledger: Ledger | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.options = CompileOptions() if options is None else options
+        self.capabilities = capabilities
+        self.ledger = Ledger() if ledger is None else ledger
+        self.limit = limit
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there have been as many hits as there may be."""
+        return self.limit is not None and len(self.ledger.hits) >= self.limit
 
 
 class Pass(Protocol):
@@ -73,8 +94,12 @@ def run_passes(
 
 
 def _require_same_interface(step: Pass, old: Graph, new: Graph) -> None:
-    kinds_old = [node.type.dtype for node in old.outputs]
-    if len(old.outputs) != len(new.outputs) or kinds_old != [node.type.dtype for node in new.outputs]:
+    """The same results, by number and dtype, and no new updates; a pass may drop idle ones."""
+    updated = {variable for variable, _ in old.updates}
+    kinds = [node.type.dtype for node in old.results]
+    if kinds != [node.type.dtype for node in new.results] or not updated.issuperset(
+        v for v, _ in new.updates
+    ):
         raise InternalError(f"the pass {step.name} changed the results of the graph")
 
 
@@ -89,10 +114,10 @@ def _observers(options: CompileOptions) -> list[Instrument]:
 
 def _dumper(folder: Path) -> Instrument:
     folder.mkdir(parents=True, exist_ok=True)
-    counter = iter(range(1000))
+    counter = itertools.count()
 
     def dump(stage: str, graph: Graph) -> None:
-        name = f"{graph.name}-{next(counter):02}-{stage.replace(' ', '-')}.txt"
-        (folder / name).write_text(print_graph(graph), encoding="utf-8")
+        name = f"{graph.name}-{next(counter):02}-{stage}.txt"
+        (folder / re.sub(r"[^\w.-]", "-", name)).write_text(print_graph(graph), encoding="utf-8")
 
     return dump

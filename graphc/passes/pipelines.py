@@ -21,7 +21,7 @@ DEFAULT: tuple[Pass, ...] = (
     SIMPLIFY_PASS,
     CSE,
 )
-"""Twice fold … CSE: legalisation brings to light what composites had hidden, and shares it with their gradients."""
+"""Twice fold … CSE: legalisation brings to light what composites hid, and shares it with their gradients."""
 
 LEGAL_ONLY: tuple[Pass, ...] = (LEGALIZE,)
 """As little as a backend needs: the graph as the user wrote it."""

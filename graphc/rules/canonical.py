@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from graphc.ir import dims
+from graphc.ir.dims import Dim, Shape
 from graphc.ir.key import structural_key
 from graphc.ir.opdef import OPS, Trait
 from graphc.ir.tensor import Tensor, apply
@@ -77,23 +78,48 @@ def _drop_full_slice(m: Match) -> Tensor | None:
 
 
 def _broadcast_implied(m: Match) -> Tensor | None:
-    """Elementwise ops broadcast by themselves: an operand need not be expanded if another has the full shape."""
-    new = [_unexpanded(source, m.root) for source in m.root.inputs]
+    """Elementwise ops broadcast by themselves: none need be expanded if another has the full shape."""
+    new = list(m.root.inputs)
+    for position, source in enumerate(m.root.inputs):
+        if source.op.name != "broadcast_to" or source in m.opaque:
+            continue
+        new[position] = source.inputs[0]
+        if not _broadcast_to_shape(new, m.root.shape):
+            new[position] = source
     if all(a is b for a, b in zip(new, m.root.inputs, strict=True)):
-        return None
-    if dims.broadcast([source.shape for source in new]) != m.root.shape:
         return None
     return apply(m.root.op, new, **m.root.attrs)
 
 
-def _unexpanded(source: Tensor, root: Tensor) -> Tensor:
-    return source.inputs[0] if source.op.name == "broadcast_to" else source
+def _broadcast_to_shape(operands: Sequence[Tensor], shape: Shape) -> bool:
+    """Whether operands have that shape in common, without a guard."""
+    sizes: list[set[Dim]] = [set() for _ in shape]
+    for operand in operands:
+        for axis in range(-operand.ndim, 0):
+            sizes[axis].add(operand.shape[axis])
+    return max(operand.ndim for operand in operands) == len(shape) and all(
+        found - {1} == {size} - {1} for found, size in zip(sizes, shape, strict=True)
+    )
 
 
 def _implied_rules() -> tuple[Rule, ...]:
-    names = ("add", "subtract", "multiply", "divide", "minimum", "maximum", "equal", "less", "less_equal", "pow")
+    names = (
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "minimum",
+        "maximum",
+        "equal",
+        "less",
+        "less_equal",
+        "pow",
+    )
     identity = "f(x, broadcast(y)) = f(x, y) if x has the shape of the result"
-    return tuple(Rule(f"implied_broadcast_{name}", "exact", identity, Op(name, _x, _y), _broadcast_implied) for name in names)
+    return tuple(
+        Rule(f"implied_broadcast_{name}", "exact", identity, Op(name, _x, _y), _broadcast_implied)
+        for name in names
+    )
 
 
 CANONICAL: tuple[Rule, ...] = (

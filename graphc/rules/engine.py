@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from graphc.errors import InternalError, Origins, RewriteLoopError, merge_origins
 from graphc.ir.ledger import Hit, Ledger
-from graphc.ir.tensor import Tensor, inherit, rebuild
-from graphc.ir.types import TensorType
+from graphc.ir.tensor import Tensor, inherit, rebuild, tuple_elements
 from graphc.ops.layout import broadcast_to
 from graphc.rules.pattern import Any_, Op, Replace, Scalar, match
 
@@ -67,11 +66,12 @@ class Rewriter:
         for rule in rules:
             if rule.exactness in allowed:
                 self._by_op[rule.pattern.op].append(rule)
+        self._final: dict[Tensor, Tensor] = {node: node for node in self.barriers}
         self._chain: dict[Tensor, tuple[int, Rule]] = {}
 
     def run(self, outputs: Sequence[Tensor]) -> list[Tensor]:
         """The outputs, rewritten."""
-        final: dict[Tensor, Tensor] = {node: node for node in self.barriers}
+        final = self._final
         forward: dict[Tensor, Tensor] = {}
         opened: set[Tensor] = set()
         stack = list(outputs)[::-1]
@@ -80,11 +80,12 @@ class Rewriter:
             if node in final:
                 stack.pop()
             elif node in forward:
-                self._follow(node, forward[node], final, opened, stack)
+                self._follow(node, forward[node], opened, stack)
             elif pending := [i for i in node.inputs if i not in final]:
                 stack.extend(reversed(pending))
             else:
                 new = rebuild(node, [final[i] for i in node.inputs])
+                self.ledger.rebuilt(node.id, new.id)
                 target = self._rewrite(node, new)
                 if target is None:
                     final[node] = final[new] = new
@@ -92,16 +93,9 @@ class Rewriter:
                     forward[node] = target
         return [final[node] for node in outputs]
 
-    def _follow(
-        self,
-        node: Tensor,
-        target: Tensor,
-        final: dict[Tensor, Tensor],
-        opened: set[Tensor],
-        stack: list[Tensor],
-    ) -> None:
-        if target in final:
-            final[node] = final[target]
+    def _follow(self, node: Tensor, target: Tensor, opened: set[Tensor], stack: list[Tensor]) -> None:
+        if target in self._final:
+            self._final[node] = self._final[target]
         elif target in opened and target in self._chain:
             raise _loop(self._chain[target][1])  # the replacement reads what it replaces
         else:
@@ -116,7 +110,7 @@ class Rewriter:
             found = match(rule.pattern, new, self.barriers)
             if found is None:
                 continue
-            origins = merge_origins([new.origins, *(inner.origins for inner in matched_nodes(rule.pattern, new))])
+            origins = merge_origins([matched.origins for matched in found.nodes])
             with inherit(origins):
                 result = rule.replace(found)
                 if result is None or result is new:
@@ -131,27 +125,31 @@ class Rewriter:
         length = self._chain.get(node, (0, rule))[0] + 1
         if length > _LONGEST_CHAIN:
             raise _loop(rule)
-        self._chain[result] = (length, rule)
+        for made in self._made_by(result, new):
+            self._chain[made] = (length, rule)
         self.ledger.add(
             Hit(self.stage, rule.name, rule.exactness, new.id, result.id, _text(new), _text(result), origins)
         )
 
-
-def matched_nodes(pattern: Op, node: Tensor) -> list[Tensor]:
-    """The inner nodes that a pattern consumes beside the root, as far as their positions are fixed."""
-    found = []
-    for part, source in zip(pattern.inputs, node.inputs, strict=True):
-        if isinstance(part, Op) and source.op.name == part.op:
-            found += [source, *matched_nodes(part, source)]
-    return found
+    def _made_by(self, result: Tensor, replaced: Tensor) -> set[Tensor]:
+        """The nodes of a replacement that are not finished: a rule that grows shows in any of them."""
+        made: set[Tensor] = set()
+        stack = [result]
+        while stack:
+            node = stack.pop()
+            if node is not replaced and node not in self._final and node not in made:
+                made.add(node)
+                stack.extend(node.inputs)
+        return made
 
 
 def _fitted(rule: Rule, old: Tensor, new: Tensor) -> Tensor:
     """The replacement, broadcast to the shape of what it replaces."""
     if new.type == old.type:
         return new
-    if isinstance(new.type, TensorType) and new.dtype is old.dtype:
-        return broadcast_to(new, old.shape)
+    (before, *others), after = tuple_elements(old), tuple_elements(new)
+    if not others and [kind.dtype for kind in after] == [before.dtype]:
+        return broadcast_to(new, before.shape)
     raise InternalError(f"the rule {rule.name} turns {old.type} into {new.type}")
 
 
@@ -167,4 +165,4 @@ def _text(node: Tensor) -> str:
     return f"{node.op.name}({', '.join(source.op.name for source in node.inputs)})"
 
 
-__all__ = ["Any_", "Op", "Rewriter", "Rule", "Scalar", "match", "matched_nodes"]
+__all__ = ["Any_", "Op", "Rewriter", "Rule", "Scalar", "match"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from graphc.ir.opdef import Trait
 from graphc.ir.tensor import Tensor
 
 
-class Any_:
+class Any_:  # noqa: N801 (beside `typing.Any`)
     """Matches any tensor, and binds it to a name. The same name twice must meet the same value."""
 
     __slots__ = ("name",)
@@ -23,7 +23,7 @@ class Any_:
 
 
 class Scalar:
-    """Matches a constant all of whose elements are one number: `value`, or any if that is `None`, which is bound."""
+    """Matches a constant that consists of one number: `value`, or any if that is `None`, which is bound."""
 
     __slots__ = ("name", "value")
 
@@ -33,7 +33,7 @@ class Scalar:
 
 
 class Op:
-    """Matches a node of that op whose inputs match; of a commutative op in either order. Binds the node to `name`."""
+    """Matches a node of that op whose inputs match; in either order if commutative. Binds it to `name`."""
 
     __slots__ = ("inputs", "name", "op")
 
@@ -43,11 +43,26 @@ class Op:
         self.name = name
 
 
-Pattern: TypeAlias = Union[Any_, Scalar, Op]
+Pattern: TypeAlias = Any_ | Scalar | Op
+
+
+_FOLDED = 64  # elements: folding makes constants of this size out of a broadcast number
+_Bound: TypeAlias = dict[str, Any]
+_NODES = "matched nodes"  # cannot be the name of a part of a pattern
 
 
 class Match(dict[str, Any]):
-    """What the names of a pattern were bound to; read as attributes. `root` is the node that matched."""
+    """What the names of a pattern were bound to; read as attributes. `root` is the node that matched.
+
+    Attributes:
+        nodes: the nodes that `Op`s of the pattern met, the root first.
+        opaque: nodes that a replacement may use as a whole, but not look into.
+    """
+
+    def __init__(self, bound: _Bound, nodes: tuple[Tensor, ...], opaque: Container[Tensor]) -> None:
+        super().__init__(bound)
+        self.nodes = nodes
+        self.opaque = opaque
 
     def __getattr__(self, name: str) -> Any:
         return self[name]
@@ -55,11 +70,11 @@ class Match(dict[str, Any]):
 
 def match(pattern: Pattern, node: Tensor, opaque: Container[Tensor] = ()) -> Match | None:
     """The bindings if the node matches. Nodes in `opaque` match only as a whole."""
-    found = _match(pattern, node, {"root": node}, opaque)
-    return None if found is None else Match(found)
-
-
-_Bound: TypeAlias = dict[str, Any]
+    found = _match(pattern, node, {"root": node, _NODES: ()}, opaque)
+    if found is None:
+        return None
+    nodes = found.pop(_NODES)
+    return Match(found, nodes, opaque)
 
 
 def _match(pattern: Pattern, node: Tensor, bound: _Bound, opaque: Container[Tensor]) -> _Bound | None:
@@ -69,11 +84,12 @@ def _match(pattern: Pattern, node: Tensor, bound: _Bound, opaque: Container[Tens
             return {**bound, pattern.name: node}
         return bound if known is node or structural_key(known) == structural_key(node) else None
     if isinstance(pattern, Scalar):
-        return _match_scalar(pattern, node, bound)
+        return _match_scalar(pattern, node, bound, opaque)
     if node.op.name != pattern.op or node in opaque or len(node.inputs) != len(pattern.inputs):
         return None
+    bound = {**bound, _NODES: (*bound[_NODES], node)}
     if pattern.name:
-        bound = {**bound, pattern.name: node}
+        bound[pattern.name] = node
     orders = [node.inputs]
     if Trait.COMMUTATIVE in node.op.traits:
         orders.append(node.inputs[::-1])
@@ -86,21 +102,24 @@ def _match(pattern: Pattern, node: Tensor, bound: _Bound, opaque: Container[Tens
     return None
 
 
-def _match_scalar(pattern: Scalar, node: Tensor, bound: _Bound) -> _Bound | None:
-    value = scalar_value(node)
+def _match_scalar(pattern: Scalar, node: Tensor, bound: _Bound, opaque: Container[Tensor]) -> _Bound | None:
+    value = scalar_value(node, opaque)
     if value is None or (pattern.value is not None and not same_number(value, pattern.value)):
         return None
     return {**bound, pattern.name: value} if pattern.name else bound
 
 
-def scalar_value(node: Tensor) -> Any | None:
+def scalar_value(node: Tensor, opaque: Container[Tensor] = ()) -> Any | None:
     """The one number that a constant, or a broadcast of one, consists of; else `None`. A NumPy scalar."""
-    while node.op.name in ("broadcast_to", "reshape"):
+    while node.op.name in ("broadcast_to", "reshape") and node not in opaque:
         node = node.inputs[0]
-    if node.op.name != "constant":
+    if node.op.name != "constant" or node in opaque:
         return None
     value: np.ndarray = node.attrs["value"]
-    return value.reshape(())[()] if value.size == 1 else None
+    if not 1 <= value.size <= _FOLDED:
+        return None
+    first = value.reshape(-1)[:1]
+    return first[0] if value.tobytes() == first.tobytes() * value.size else None
 
 
 def same_number(value: Any, wanted: float) -> bool:

@@ -14,7 +14,7 @@ from graphc.ops.indexing import scatter_add
 from graphc.ops.layout import reshape
 from graphc.ops.reductions import sum as reduce_sum
 from graphc.rules.engine import Rule
-from graphc.rules.pattern import Any_, Match, Op, Scalar, scalar_value
+from graphc.rules.pattern import Any_, Match, Op, Scalar
 
 _x, _y, _c = Any_("x"), Any_("y"), Any_("c")
 
@@ -41,7 +41,7 @@ def _merge_sums(m: Match) -> Tensor | None:
     else:
         kept = [axis for axis in range(m.x.ndim) if axis not in inner["axis"]]
         axes = {*inner["axis"], *(kept[axis] for axis in outer["axis"])}
-    return reduce_sum(m.x, axis=sorted(axes), keepdims=outer["keepdims"])
+    return reduce_sum(m.x, axis=sorted(axes), dtype=m.x.dtype, keepdims=outer["keepdims"])
 
 
 def _sum_of_single_elements(m: Match) -> Tensor | None:
@@ -56,9 +56,14 @@ def _sum_over_nothing(m: Match) -> Tensor | None:
 
 def _scatter_into(m: Match) -> Tensor | None:
     """Touches only the rows that i names, where the left side touches the whole table."""
-    if m.c.ndim or m.w.shape != m.root.shape or scalar_value(m.zero) != 0:
+    if m.c.ndim or m.w.shape != m.root.shape:
         return None
     return scatter_add(m.w, m.i, negative(multiply(m.v, m.c)), axis=m.scatter.attrs["axis"])
+
+
+def _multiply_by_reciprocal(m: Match) -> Tensor:
+    with np.errstate(all="ignore"):
+        return multiply(m.x, constant_node(np.asarray(1.0 / m.c, m.root.dtype.numpy)))
 
 
 def _idempotent_rules() -> tuple[Rule, ...]:
@@ -75,14 +80,16 @@ def _idempotent_rules() -> tuple[Rule, ...]:
     )
 
 
-_scatter = Op("scatter_add", Any_("zero"), Any_("i"), Any_("v"), name="scatter")
+_scatter = Op("scatter_add", Scalar(0.0), Any_("i"), Any_("v"), name="scatter")
 
 SIMPLIFY: tuple[Rule, ...] = (
     *_idempotent_rules(),
     Rule("multiply_one", "exact", "x · 1 = x", Op("multiply", _x, Scalar(1.0)), lambda m: m.x),
     Rule("divide_one", "exact", "x / 1 = x", Op("divide", _x, Scalar(1.0)), lambda m: m.x),
     Rule("add_negative_zero", "exact", "x + (-0) = x", Op("add", _x, Scalar(-0.0)), lambda m: m.x),
-    Rule("add_zero", "exact", "x + 0 = x, for integers (-0 + 0 is +0)", Op("add", _x, Scalar(0.0)), _if_integer),
+    Rule(
+        "add_zero", "exact", "x + 0 = x, for integers (-0 + 0 is +0)", Op("add", _x, Scalar(0.0)), _if_integer
+    ),
     Rule("subtract_zero", "exact", "x - 0 = x", Op("subtract", _x, Scalar(0.0)), lambda m: m.x),
     Rule(
         "multiply_zero",
@@ -94,9 +101,28 @@ SIMPLIFY: tuple[Rule, ...] = (
     Rule("subtract_self", "exact", "x - x = 0, for integers", Op("subtract", _x, _x), _zero_if_integer),
     Rule("pow_one", "exact", "x^1 = x", Op("pow", _x, Scalar(1.0)), lambda m: m.x),
     Rule("pow_two", "close", "x^2 = x · x", Op("pow", _x, Scalar(2.0)), lambda m: multiply(m.x, m.x), ulps=1),
-    Rule("reciprocal_root", "close", "1 / sqrt(x) = rsqrt(x)", Op("divide", Scalar(1.0), Op("sqrt", _x)), lambda m: rsqrt(m.x), ulps=1),
-    Rule("pow_half", "fast", "x^0.5 = sqrt(x), but for -0 and -inf", Op("pow", _x, Scalar(0.5)), lambda m: sqrt(m.x)),
-    Rule("abs_of_negative", "exact", "|-x| = |x|", Op("abs", Op("negative", _x)), lambda m: abs(m.x)),
+    Rule(
+        "reciprocal_root",
+        "close",
+        "1 / sqrt(x) = rsqrt(x)",
+        Op("divide", Scalar(1.0), Op("sqrt", _x)),
+        lambda m: rsqrt(m.x),
+        ulps=1,
+    ),
+    Rule(
+        "pow_half",
+        "fast",
+        "x^0.5 = sqrt(x), but for -0 and -inf",
+        Op("pow", _x, Scalar(0.5)),
+        lambda m: sqrt(m.x),
+    ),
+    Rule(
+        "abs_of_negative",
+        "exact",
+        "|-x| = |x|, for signed numbers (unsigned ones wrap around)",
+        Op("abs", Op("negative", _x)),
+        lambda m: None if m.root.dtype.kind == "uint" else abs(m.x),
+    ),
     Rule("minimum_self", "exact", "min(x, x) = x", Op("minimum", _x, _x), lambda m: m.x),
     Rule("maximum_self", "exact", "max(x, x) = x", Op("maximum", _x, _x), lambda m: m.x),
     Rule("where_same", "exact", "where(c, x, x) = x", Op("where", _c, _x, _x), lambda m: m.x),
@@ -109,14 +135,50 @@ SIMPLIFY: tuple[Rule, ...] = (
         Op("logical_not", Op("logical_not", _x)),
         lambda m: m.x,
     ),
-    Rule("not_equal_of_not", "exact", "not (x == y) = (x != y)", Op("logical_not", Op("equal", _x, _y)), lambda m: m.x != m.y),
+    Rule(
+        "not_equal_of_not",
+        "exact",
+        "not (x == y) = (x != y)",
+        Op("logical_not", Op("equal", _x, _y)),
+        lambda m: m.x != m.y,
+    ),
     Rule("and_true", "exact", "x and true = x", Op("logical_and", _x, Scalar(True)), lambda m: m.x),
     Rule("or_false", "exact", "x or false = x", Op("logical_or", _x, Scalar(False)), lambda m: m.x),
-    Rule("xor_true", "exact", "x xor true = not x", Op("logical_xor", _x, Scalar(True)), lambda m: logical_not(m.x)),
-    Rule("stop_gradient", "exact", "stop_gradient(x) = x, once gradients are taken", Op("stop_gradient", _x), lambda m: m.x),
-    Rule("sum_over_nothing", "exact", "a sum over no axes is x", Op("sum", _x), _sum_over_nothing),
-    Rule("sum_of_single_elements", "exact", "a sum over axes of size 1 is a reshape", Op("sum", _x), _sum_of_single_elements),
-    Rule("merge_sums", "reorder", "Σ Σ x = Σ x over both sets of axes", Op("sum", Op("sum", _x, name="inner")), _merge_sums),
+    Rule(
+        "xor_true",
+        "exact",
+        "x xor true = not x",
+        Op("logical_xor", _x, Scalar(True)),
+        lambda m: logical_not(m.x),
+    ),
+    Rule(
+        "stop_gradient",
+        "exact",
+        "stop_gradient(x) = x, once gradients are taken",
+        Op("stop_gradient", _x),
+        lambda m: m.x,
+    ),
+    Rule(
+        "sum_over_nothing",
+        "reorder",
+        "a sum over no axes is x, but for -0 (a sum starts at +0)",
+        Op("sum", _x),
+        _sum_over_nothing,
+    ),
+    Rule(
+        "sum_of_single_elements",
+        "reorder",
+        "a sum over axes of size 1 is a reshape, but for -0 (a sum starts at +0)",
+        Op("sum", _x),
+        _sum_of_single_elements,
+    ),
+    Rule(
+        "merge_sums",
+        "reorder",
+        "Σ Σ x = Σ x over both sets of axes",
+        Op("sum", Op("sum", _x, name="inner")),
+        _merge_sums,
+    ),
     Rule(
         "scatter_into_variable",
         "reorder",
@@ -129,6 +191,6 @@ SIMPLIFY: tuple[Rule, ...] = (
         "fast",
         "x / c = x · (1 / c) for a constant c",
         Op("divide", _x, Scalar(name="c")),
-        lambda m: multiply(m.x, constant_node(np.asarray(1.0 / m.c, m.root.dtype.numpy))),
+        _multiply_by_reciprocal,
     ),
 )

@@ -1,4 +1,4 @@
-"""Stabilisation: replacements that are nearer to the real value. Gradients are taken of what these rules leave."""
+"""Stabilisation: replacements nearer to the real value. Gradients are taken of what these rules leave."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _exp = Op("exp", _x, name="exp")
 def _softmax_of_quotient(m: Match) -> Tensor | None:
     """exp(x) / sum(exp(x)) over one axis; exp(x) may already carry a shift, which softmax does not mind."""
     axes = m.total.attrs["axis"]
-    if len(axes) != 1 or not m.total.attrs["keepdims"]:
-        return None
+    if len(axes) != 1 or not m.total.attrs["keepdims"] or not dims.at_least(m.x.shape[axes[0]], 1):
+        return None  # over an empty axis the quotient is empty, while softmax has no value
     return softmax(m.x, axis=axes[0])
 
 
@@ -41,7 +41,7 @@ STABLE: tuple[Rule, ...] = (
     Rule(
         "softmax_of_quotient",
         "stable",
-        "exp(x) / Σ exp(x) = softmax(x), over one axis with keepdims",
+        "exp(x) / Σ exp(x) = softmax(x), over one axis that is not empty, with keepdims (for x < inf)",
         Op("divide", _exp, Op("sum", Op("exp", _x), name="total")),
         _softmax_of_quotient,
     ),
@@ -66,7 +66,13 @@ STABLE: tuple[Rule, ...] = (
         Op("log", Op("subtract", Scalar(1.0), Op("sigmoid", _x))),
         lambda m: negative(softplus(m.x)),
     ),
-    Rule("log_of_one_plus", "stable", "log(x + 1) = log1p(x)", Op("log", Op("add", _x, Scalar(1.0))), lambda m: log1p(m.x)),
+    Rule(
+        "log_of_one_plus",
+        "stable",
+        "log(x + 1) = log1p(x)",
+        Op("log", Op("add", _x, Scalar(1.0))),
+        lambda m: log1p(m.x),
+    ),
     Rule(
         "exp_minus_one",
         "stable",

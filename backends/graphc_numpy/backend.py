@@ -1,0 +1,79 @@
+"""The backend as the compiler sees it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import starmap
+
+import numpy as np
+
+from graphc.backend import Capabilities
+from graphc.ir.dtype import ANY
+from graphc.ir.types import TensorType
+from graphc.lowering.backend import Availability
+from graphc.options import CompileOptions
+from graphc.plan.data import Plan
+
+from . import emit
+from .program import NumpyProgram
+
+_CAPABILITIES = Capabilities(
+    name="numpy",
+    granularity="step",
+    dtypes=ANY,
+    views=emit.VIEWS,
+    overwrites=emit.OVERWRITES,
+    atomic=emit.ATOMIC,
+    exact=True,
+)
+
+
+class NumpyBackend:
+    """Runs plans with NumPy, in one arena.
+
+    Args:
+        poison: fill memory with NaN bytes as soon as its value is dead, for tests.
+    """
+
+    def __init__(self, poison: bool = False) -> None:
+        self.poison = poison
+
+    def info(self) -> Capabilities:
+        """What the rest of the compiler may know."""
+        return _CAPABILITIES
+
+    def availability(self) -> Availability:
+        """Always available."""
+        return Availability(True, f"NumPy {np.__version__}")
+
+    def unsupported(self, plan: Plan, options: CompileOptions) -> list[str]:
+        """Ops without a row, options that NumPy does not offer and, if strict, ops that allocate."""
+        offenders = [f"{step.op.name}: no kernel" for step in plan.steps if step.op.name not in emit.ROWS]
+        if options.threads is not None:
+            offenders.append("threads: NumPy's BLAS decides; set OPENBLAS_NUM_THREADS before Python starts")
+        if options.precision != "highest":
+            offenders.append(f"precision={options.precision!r}: NumPy computes in the full precision of the dtype")
+        if options.strict:
+            used = dict.fromkeys(step.op.name for step in plan.steps)
+            offenders += [f"{op}: allocates while it runs ({emit.ALLOCATES[op]})" for op in used if op in emit.ALLOCATES]
+        return offenders
+
+    def lower(self, plan: Plan, options: CompileOptions) -> NumpyProgram:
+        """Emits the Python code of a plan."""
+        return NumpyProgram(plan, self.poison)
+
+    def allocate(self, type: TensorType) -> np.ndarray:
+        """A zeroed array for a variable."""
+        return np.zeros([int(size) for size in type.shape if isinstance(size, int)], type.dtype.numpy)
+
+    def to_device(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Copies into the arrays of variables, in one call of C code."""
+        deque(starmap(np.copyto, pairs), 0)
+
+    def to_host(self, array: np.ndarray) -> np.ndarray:
+        """A fresh copy."""
+        return np.array(array, copy=True)
+
+    def synchronize(self) -> None:
+        """Nothing to wait for."""

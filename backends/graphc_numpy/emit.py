@@ -1,0 +1,188 @@
+"""How each op is written as calls of NumPy functions with `out=`: a table from op to lines."""
+
+from __future__ import annotations
+
+import operator
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphc.ir.types import TensorType
+from graphc.plan.data import Step
+
+from . import kernels
+
+
+class Line(NamedTuple):
+    """One call: a function by name, and the arguments as expressions."""
+
+    function: str
+    arguments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.function}({', '.join(self.arguments)})"
+
+    def as_partial(self) -> str:
+        """The same call, prepared for later."""
+        return f"partial({', '.join((self.function, *self.arguments))})"
+
+
+class Operands(NamedTuple):
+    """What a row of the table gets: names and types of the inputs, the name of the output, and how to name other things."""
+
+    inputs: Sequence[str]
+    types: Sequence[TensorType]
+    output: str
+    attr: Callable[[str], str]
+    origins: Callable[[], str]
+    bound: Callable[[Any], str]
+
+
+Row = Callable[[Step, Operands], list[Line]]
+
+UFUNCS = {
+    "add": "add", "subtract": "subtract", "multiply": "multiply", "divide": "divide",
+    "floor_divide": "floor_divide", "remainder": "remainder", "negative": "negative", "abs": "absolute",
+    "sign": "sign", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "rint", "equal": "equal",
+    "not_equal": "not_equal", "less": "less", "less_equal": "less_equal", "greater": "greater",
+    "greater_equal": "greater_equal", "logical_and": "logical_and", "logical_or": "logical_or",
+    "logical_xor": "logical_xor", "logical_not": "logical_not", "bitwise_and": "bitwise_and",
+    "bitwise_or": "bitwise_or", "bitwise_xor": "bitwise_xor", "bitwise_invert": "invert", "isnan": "isnan",
+    "isfinite": "isfinite", "isinf": "isinf", "minimum": "minimum", "maximum": "maximum", "exp": "exp",
+    "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin", "cos": "cos",
+    "tanh": "tanh",
+}  # fmt: skip
+_REDUCTIONS = {
+    "sum": "add", "prod": "multiply", "min": "minimum", "max": "maximum", "any": "logical_or",
+    "all": "logical_and",
+}  # fmt: skip
+
+
+def _ufunc(name: str) -> Row:
+    return lambda step, o: [Line(name, (*o.inputs, o.output))]
+
+
+def _reduce(name: str) -> Row:
+    def row(step: Step, o: Operands) -> list[Line]:
+        return [Line(f"{name}.reduce", (o.inputs[0], o.attr("axis"), "None", o.output, o.attr("keepdims")))]
+
+    return row
+
+
+def _kernel(name: str, *attrs: str, origins: bool = False) -> Row:
+    """A function of `kernels` that takes (out, inputs …, attributes …, origins)."""
+
+    def row(step: Step, o: Operands) -> list[Line]:
+        last = (o.origins(),) if origins else ()
+        return [Line(name, (o.output, *o.inputs, *(o.attr(attr) for attr in attrs), *last))]
+
+    return row
+
+
+def _where(step: Step, o: Operands) -> list[Line]:
+    condition, first, second = o.inputs
+    return [Line("copyto", (o.output, second)), Line("copyto", (o.output, first, "'same_kind'", condition))]
+
+
+def _one(o: Operands) -> str:
+    return o.bound(np.ones((), o.types[0].dtype.numpy))
+
+
+def _sigmoid(step: Step, o: Operands) -> list[Line]:
+    return [
+        Line("negative", (o.inputs[0], o.output)),
+        Line("exp", (o.output, o.output)),
+        Line("add", (o.output, _one(o), o.output)),
+        Line("reciprocal", (o.output, o.output)),
+    ]
+
+
+def _rsqrt(step: Step, o: Operands) -> list[Line]:
+    return [Line("sqrt", (o.inputs[0], o.output)), Line("reciprocal", (o.output, o.output))]
+
+
+def _relu(step: Step, o: Operands) -> list[Line]:
+    return [Line("maximum", (o.inputs[0], o.bound(np.zeros((), o.types[0].dtype.numpy)), o.output))]
+
+
+def _pow(step: Step, o: Operands) -> list[Line]:
+    if o.types[0].dtype.kind == "int":
+        return _fallback(step, o)
+    return [Line("power", (*o.inputs, o.output))]
+
+
+def _position(name: str) -> Row:
+    return lambda step, o: [Line(f"{o.inputs[0]}.{name}", (o.attr("axis"), o.output))]
+
+
+def _fallback(step: Step, o: Operands) -> list[Line]:
+    attrs = "dict(" + ", ".join(f"{name}={o.attr(name)}" for name in step.attrs) + ")"
+    return [Line("fallback", (o.output, o.bound(step.op.array_fn), attrs, *o.inputs))]
+
+
+ROWS: dict[str, Row] = {
+    **{op: _ufunc(name) for op, name in UFUNCS.items()},
+    **{op: _reduce(name) for op, name in _REDUCTIONS.items()},
+    "argmax": _position("argmax"),
+    "argmin": _position("argmin"),
+    "astype": lambda step, o: [Line("copyto", (o.output, o.inputs[0], "'unsafe'"))],
+    "check_numerics": _kernel("check_into", "message", origins=True),
+    "concat": lambda step, o: [Line("concatenate", (f"({', '.join(o.inputs)},)", o.attr("axis"), o.output))],
+    "copy": lambda step, o: [Line("copyto", (o.output, o.inputs[0]))],
+    "erf": _kernel("erf_into"),
+    "matmul": _ufunc("matmul"),
+    "pad": _kernel("pad_into", "pad_width"),
+    "pow": _pow,
+    "print": _kernel("print_into", "label"),
+    "relu": _relu,
+    "reshape": _kernel("reshape_into"),
+    "rsqrt": _rsqrt,
+    "scatter_add": _kernel("scatter_add_into", "axis", origins=True),
+    "sigmoid": _sigmoid,
+    "slice_update": _kernel("slice_update_into", "starts", "lengths", "steps"),
+    "take": _kernel("take_into", "axis", origins=True),
+    "where": _where,
+}
+
+VIEWS = frozenset({"broadcast_to", "permute_dims", "reshape", "slice"})
+
+ATOMIC = frozenset({*UFUNCS, *_REDUCTIONS, "astype", "matmul", "relu", "rsqrt", "sigmoid", "where"})
+"""Written as calls of C functions only."""
+
+OVERWRITES = {
+    **{op: (0, 1) for op in UFUNCS},
+    "check_numerics": (0,),
+    "pow": (0, 1),
+    "print": (0,),
+    "relu": (0,),
+    "rsqrt": (0,),
+    "sigmoid": (0,),
+    "where": (2,),  # copied first; the other two must outlive it
+}
+"""Ufuncs read an element before they write it, so the result may take the place of an operand of its shape and width."""
+
+ALLOCATES = {
+    "erf": "evaluated in blocks",
+    "pow": "of integers: NumPy has no function for negative exponents",
+    "print": "formats the value",
+    "scatter_add": "np.add.at buffers its indices",
+}
+"""Ops that allocate while they run, beside the arena."""
+
+NAMESPACE: dict[str, Any] = {
+    **{name: getattr(np, name) for name in (*UFUNCS.values(), *_REDUCTIONS.values())},
+    **{name: getattr(np, name) for name in ("broadcast_to", "concatenate", "copyto", "empty", "errstate", "matmul", "power", "reciprocal")},
+    **{name: function for name, function in vars(kernels).items() if name.endswith("_into") or name == "fallback"},
+    "call": operator.call,
+    "deque": deque,
+    "partial": partial,
+}
+"""What emitted code can name."""
+
+
+def lines(step: Step, operands: Operands) -> list[Line]:
+    """The calls that compute a step."""
+    return ROWS[step.op.name](step, operands)

@@ -1,0 +1,89 @@
+"""`gc.gradients`: structure of the arguments, errors, and what is done about unconnected variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc import autodiff
+from graphc.errors import (
+    ArgumentError,
+    DTypeError,
+    NotConnectedError,
+    ShapeError,
+    StaticGraphError,
+    unknown_name,
+)
+from graphc.ir.dtype import FLOAT
+from graphc.ir.tensor import Tensor
+from graphc.ir.walk import toposort
+from graphc.ops.define import as_tensor, convert
+from graphc.ops.sources import ones_like, zeros_like
+from graphc.tree import flatten
+
+
+def gradients(ys: Any, xs: Any, grad_ys: Any = None, unconnected: str = "error") -> Any:
+    """The gradients Σ grad_ys · ∂ys/∂xs as tensors, in the structure of `xs`.
+
+    Args:
+        ys: a scalar tensor, or a nested structure of tensors together with `grad_ys`.
+        xs: tensors or variables of a float dtype, nested at will.
+        grad_ys: cotangents in the structure of `ys`; needed unless every y is a scalar.
+        unconnected: what to do for an x that no y depends on: `"error"`, `"zero"` or `"none"`.
+
+    Raises:
+        NotConnectedError: an x has no path to any y, and `unconnected` is `"error"`.
+        NotDifferentiableError, GradientNotImplementedError: an op on the path has no gradient.
+        ShapeError: a y is not a scalar, and `grad_ys` is missing.
+    """
+    if unconnected not in ("error", "zero", "none"):
+        raise unknown_name("way to treat unconnected variables", unconnected, ["error", "zero", "none"])
+    y_list, x_list = flatten(ys)[0], flatten(xs)[0]
+    _require_floats("ys", y_list)
+    _require_floats("xs", x_list)
+    found = autodiff.vjp(y_list, x_list, _cotangents(y_list, grad_ys))
+    unflatten = flatten(xs)[1]
+    return unflatten([_connected(g, x, y_list, unconnected) for g, x in zip(found, x_list, strict=True)])
+
+
+def _require_floats(what: str, nodes: list[Any]) -> None:
+    for node in nodes:
+        if not isinstance(node, Tensor):
+            raise StaticGraphError(f"gradients: {what} are tensors", expected="tensors or variables", got=repr(node))
+        if node.dtype not in FLOAT:
+            raise DTypeError(
+                f"gradients: {what} must be of a float dtype", expected="float32 or float64", got=repr(node)
+            )
+
+
+def _cotangents(ys: list[Tensor], grad_ys: Any) -> list[Tensor]:
+    if grad_ys is None:
+        for y in ys:
+            autodiff.require_scalar(y)
+        return [ones_like(y) for y in ys]
+    given = flatten(grad_ys)[0]
+    if len(given) != len(ys):
+        raise ArgumentError("gradients: grad_ys has another structure than ys", expected=str(len(ys)), got=str(len(given)))
+    cotangents = []
+    for value, y in zip(given, ys, strict=True):
+        ct = convert(as_tensor(value), y.dtype)
+        if ct.ndim != y.ndim:
+            raise ShapeError("gradients: a cotangent has another shape than its y", expected=str(y.type), got=str(ct.type))
+        cotangents.append(ct)
+    return cotangents
+
+
+def _connected(gradient: Tensor | None, x: Tensor, ys: list[Tensor], unconnected: str) -> Tensor | None:
+    if gradient is not None:
+        return gradient
+    if unconnected == "none":
+        return None
+    if unconnected == "zero":
+        return zeros_like(x)
+    reached = x in set(toposort(ys))
+    reason = "only through integers, bools or stop_gradient" if reached else "not at all"
+    raise NotConnectedError(
+        f"no gradient flows from ys to {x.name or 'x'!r}: ys depend on it {reason}",
+        expected="a path of floating-point operations",
+        got=repr(x),
+        fix='pass unconnected="zero" (or "none") if that is meant',
+    )

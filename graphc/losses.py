@@ -1,0 +1,55 @@
+"""Loss functions: `(predictions or logits, targets or labels, *, reduction="none" | "mean" | "sum")`."""
+
+from __future__ import annotations
+
+from graphc.errors import ShapeError, unknown_name
+from graphc.ir.tensor import Tensor
+from graphc.ops import activation, reductions
+from graphc.ops.arithmetic import square
+from graphc.ops.define import TensorLike, as_tensor, float_operand
+
+
+def _reduced(losses: Tensor, reduction: str) -> Tensor:
+    if reduction == "none":
+        return losses
+    if reduction == "mean":
+        return reductions.mean(losses)
+    if reduction == "sum":
+        return reductions.sum(losses)
+    raise unknown_name("reduction", reduction, ["none", "mean", "sum"])
+
+
+def mse(predictions: TensorLike, targets: TensorLike, *, reduction: str = "none") -> Tensor:
+    """Squared errors (predictions - targets)², elementwise, and their mean or sum if wanted.
+
+    Raises:
+        ShapeError: the ranks differ; broadcasting (n,) against (n, 1) is nearly always a mistake.
+    """
+    first, second = float_operand(predictions), as_tensor(targets)
+    if first.ndim != second.ndim:
+        raise ShapeError(
+            "mse: predictions and targets differ in rank",
+            expected="two tensors of one shape",
+            got=f"{first.type} and {second.type}",
+            fix="reshape one of them",
+        )
+    return _reduced(square(first - second), reduction)
+
+
+def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, *, reduction: str = "none") -> Tensor:
+    """The cross-entropy between softmax(logits) and labels, along the last axis; finite for finite logits.
+
+    Args:
+        logits: floats `(..., classes)`.
+        labels: integers `(...)`, or distributions of a float dtype `(..., classes)`.
+        reduction: over what is left after the last axis.
+
+    Raises:
+        ShapeError: the shapes of logits and labels do not fit together.
+    """
+    scores, target = float_operand(logits), as_tensor(labels)
+    if target.dtype.kind != "float":
+        return _reduced(activation.softmax_cross_entropy(scores, target), reduction)
+    if target.ndim != scores.ndim:
+        raise ShapeError("the distributions must have the shape of the logits", got=f"{scores.type} and {target.type}")
+    return _reduced(-reductions.sum(target * activation.log_softmax(scores), axis=-1), reduction)

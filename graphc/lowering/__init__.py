@@ -1,0 +1,1 @@
+"""The way to the backends: their protocol and their registry."""

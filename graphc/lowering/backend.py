@@ -1,0 +1,83 @@
+"""What a backend is: the protocol that plug-ins implement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from graphc.backend import Capabilities
+from graphc.ir.types import TensorType
+from graphc.options import CompileOptions
+from graphc.plan.data import Plan
+
+
+class Availability(NamedTuple):
+    """Whether a backend can run here, and why or why not, in one sentence."""
+
+    available: bool
+    reason: str
+
+
+Call = Callable[..., Sequence[Any]]
+"""A bound plan: the feeds in order → the results; new states are committed into the state arrays."""
+
+
+class Program(Protocol):
+    """A plan, lowered.
+
+    Attributes:
+        source: the emitted code, or whatever comes nearest to it.
+    """
+
+    @property
+    def source(self) -> str: ...
+
+    def bind(
+        self, sizes: Mapping[str, int], state: Sequence[Any], committed: Callable[[], object]
+    ) -> tuple[Call, int]:
+        """Fixes the sizes; returns the call and the bytes of its arena.
+
+        Args:
+            sizes: a value for every symbol.
+            state: one device array per entry of `plan.state`; the call writes new states into them.
+            committed: called as the last part of the commit of a plan that writes; C code that cannot fail.
+        """
+        ...
+
+
+class Backend(Protocol):
+    """Turns plans into programs, and holds the memory of variables."""
+
+    def info(self) -> Capabilities:
+        """What the rest of the compiler may know."""
+        ...
+
+    def availability(self) -> Availability:
+        """Whether it can run here; cheap, and imports no device library."""
+        ...
+
+    def unsupported(self, plan: Plan, options: CompileOptions) -> list[str]:
+        """Every op, dtype or option of a plan that it cannot run, each with its reason."""
+        ...
+
+    def lower(self, plan: Plan, options: CompileOptions) -> Program:
+        """Emits the code of a plan."""
+        ...
+
+    def allocate(self, type: TensorType) -> Any:
+        """A device array for a variable."""
+        ...
+
+    def to_device(self, pairs: Sequence[tuple[Any, np.ndarray]]) -> None:
+        """Copies host arrays into device arrays, (target, source) each; no signal interrupts it half-way."""
+        ...
+
+    def to_host(self, array: Any) -> np.ndarray:
+        """A fresh host copy of a device array."""
+        ...
+
+    def synchronize(self) -> None:
+        """Waits until everything that was started has ended."""
+        ...

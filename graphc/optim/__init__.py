@@ -1,0 +1,7 @@
+"""Optimisers: from a loss, or from gradients, to an update."""
+
+from graphc.optim.adam import Adam
+from graphc.optim.optimizer import Optimizer
+from graphc.optim.sgd import SGD
+
+__all__ = ["SGD", "Adam", "Optimizer"]

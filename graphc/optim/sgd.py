@@ -1,0 +1,39 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from graphc.errors import ArgumentError
+from graphc.ir.tensor import Tensor, VariableNode
+from graphc.optim.optimizer import Assignments, Optimizer
+
+
+class SGD(Optimizer):
+    """w ← w - η·g; with momentum μ: m ← μ·m + g, w ← w - η·m, or w ← w - η·(g + μ·m) after Nesterov.
+
+    The form of Sutskever et al., "On the importance of initialization and momentum" (2013), as in PyTorch.
+
+    Args:
+        learning_rate: η.
+        momentum: μ in [0, 1).
+        nesterov: look ahead.
+        name: scope of the optimiser's variables.
+    """
+
+    def __init__(
+        self, learning_rate: float, momentum: float = 0.0, nesterov: bool = False, name: str = "sgd"
+    ) -> None:
+        super().__init__(learning_rate, name)
+        if not 0.0 <= momentum < 1.0:
+            raise ArgumentError("SGD: the momentum lies in [0, 1)", got=repr(momentum))
+        if nesterov and not momentum:
+            raise ArgumentError("SGD: nesterov needs a momentum")
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    def _step(self, variable: VariableNode, gradient: Tensor) -> Assignments:
+        if not self.momentum:
+            return [(variable, variable - gradient * self._rate(variable))]
+        slot = self._slot(variable, "momentum")
+        velocity = slot * self.momentum + gradient
+        direction = gradient + velocity * self.momentum if self.nesterov else velocity
+        return [(slot, velocity), (variable, variable - direction * self._rate(variable))]

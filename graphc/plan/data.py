@@ -1,0 +1,185 @@
+"""The plan as data: steps in order, slots that hold their values, and what is known about their memory."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import Origins
+from graphc.ir.dims import Dim, Guard, shape_text
+from graphc.ir.opdef import OpDef
+from graphc.ir.types import TensorType
+from graphc.plan.memory import Interval, Peak
+
+
+class SlotKind(enum.Enum):
+    """Where the value of a slot lives."""
+
+    FEED = "feed"  # the caller's array
+    STATE = "state"  # a variable, kept by the session
+    CONSTANT = "constant"
+    SIZE = "size"  # a dim as a scalar, known when dims are bound
+    VIEW = "view"  # other strides over the memory of another slot
+    ARENA = "arena"  # planned memory, shared over time
+    OUTPUT = "output"  # a fresh array that the caller gets
+
+
+class Slot:
+    """A value in a plan.
+
+    Attributes:
+        index: position in `Plan.slots`.
+        type: dtype and shape.
+        kind: where it lives.
+        name: of a placeholder or variable, else empty.
+        value: of a constant; the attributes of a size.
+        base: for a view: the slot whose memory it shows.
+        op, attrs: for a view: how.
+        contiguous: whether its elements are known to lie in row-major order without gaps.
+    """
+
+    __slots__ = ("attrs", "base", "contiguous", "index", "kind", "name", "op", "type", "value")
+
+    def __init__(
+        self,
+        index: int,
+        type: TensorType,
+        kind: SlotKind,
+        *,
+        name: str = "",
+        value: np.ndarray | None = None,
+        base: int | None = None,
+        op: OpDef | None = None,
+        attrs: Mapping[str, Any] | None = None,
+        contiguous: bool = True,
+    ) -> None:
+        self.index = index
+        self.type = type
+        self.kind = kind
+        self.name = name
+        self.value = value
+        self.base = base
+        self.op = op
+        self.attrs = attrs or {}
+        self.contiguous = contiguous
+
+    def __repr__(self) -> str:
+        return f"<Slot {self.index} {self.kind.value} {self.type}>"
+
+
+class Step:
+    """One call of a kernel.
+
+    Attributes:
+        op, attrs: what is computed.
+        inputs, outputs: indices of slots.
+        origins: the user's lines.
+        node_id: the node it came from, for the ledger.
+        overwrites: position of the input whose memory the output takes over, or `None`.
+    """
+
+    __slots__ = ("attrs", "inputs", "node_id", "op", "origins", "outputs", "overwrites")
+
+    def __init__(
+        self,
+        op: OpDef,
+        attrs: Mapping[str, Any],
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        origins: Origins,
+        node_id: int,
+    ) -> None:
+        self.op = op
+        self.attrs = attrs
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.origins = origins
+        self.node_id = node_id
+        self.overwrites: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<Step {self.op.name} {self.inputs} -> {self.outputs}>"
+
+
+class Plan:
+    """What a backend turns into a program. Made by `schedule.make_plan`; memory is filled in by `liveness`.
+
+    Attributes:
+        name: of the graph.
+        slots, steps: see there.
+        feeds: slots of the placeholders, in the order of the feeds.
+        state: slots of the variables that are read or written.
+        results: slots of the results, in order.
+        updated: slots of the variables that are written.
+        commit: index of the first step of the commit; `len(steps)` if nothing is written.
+        guards: what must hold of the sizes.
+        intervals: lifetime and size of each buffer of the arena.
+        buffer_of: arena slot → index into `intervals`.
+        peak: the bytes that live at the same time, as a formula.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        slots: list[Slot],
+        steps: list[Step],
+        feeds: list[int],
+        state: list[int],
+        results: list[int],
+        updated: list[int],
+        commit: int,
+        guards: tuple[Guard, ...],
+    ) -> None:
+        self.name = name
+        self.slots = slots
+        self.steps = steps
+        self.feeds = feeds
+        self.state = state
+        self.results = results
+        self.updated = updated
+        self.commit = commit
+        self.guards = guards
+        self.intervals: list[Interval] = []
+        self.buffer_of: dict[int, int] = {}
+        self.peak = Peak([])
+
+    def root(self, index: int) -> Slot:
+        """The slot whose memory a slot shows: itself, or the base of its views."""
+        slot = self.slots[index]
+        while slot.base is not None:
+            slot = self.slots[slot.base]
+        return slot
+
+    def label(self, index: int) -> str:
+        """A short name of a slot, as it stands in sources and listings."""
+        slot = self.slots[index]
+        prefix = {"view": "v", "arena": "t", "output": "r", "constant": "c", "size": "n"}.get(slot.kind.value)
+        return f"{prefix}{index}" if prefix else slot.name
+
+    def size_of(self, index: int) -> Dim:
+        """Bytes of the elements of a slot."""
+        return self.slots[index].type.nbytes
+
+    def show(self) -> str:
+        """The plan as a table: feeds, state, steps with their lifetimes, peak."""
+        lines = [f"plan {self.name!r}: {len(self.steps)} steps, {len(self.intervals)} buffers"]
+        lines += [f"  feed   {self.label(i)}: {self.slots[i].type}" for i in self.feeds]
+        lines += [f"  state  {self.label(i)}: {self.slots[i].type}" for i in self.state]
+        for position, step in enumerate(self.steps):
+            if position == self.commit:
+                lines.append("  -- commit: from here on nothing can fail --")
+            outputs = ", ".join(self._described(i) for i in step.outputs)
+            inputs = ", ".join(self.label(i) for i in step.inputs)
+            note = f"  over {self.label(step.inputs[step.overwrites])}" if step.overwrites is not None else ""
+            lines.append(f"  {position:4} {outputs} = {step.op.name}({inputs}){note}    {step.origins}")
+        lines.append(f"  results ({', '.join(self.label(i) for i in self.results)})")
+        lines.append(f"  peak {self.peak} bytes")
+        return "\n".join(lines)
+
+    def _described(self, index: int) -> str:
+        slot = self.slots[index]
+        place = f" @{self.buffer_of[index]}" if index in self.buffer_of else ""
+        return f"{self.label(index)}: {slot.type.dtype}{shape_text(slot.type.shape)}{place}"

@@ -1,0 +1,269 @@
+"""From a graph to ordered steps: which values are views, where results and new states are written, in which order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from heapq import heappop, heappush
+from typing import Any
+
+from graphc.backend import Capabilities
+from graphc.ir import dims
+from graphc.ir.graph import Graph
+from graphc.ir.opdef import Kind, OpDef, register
+from graphc.ir.tensor import NO_ATTRS, Tensor, VariableNode, tuple_elements
+from graphc.ir.types import TensorType
+from graphc.plan.data import Plan, Slot, SlotKind, Step
+
+COPY = register(OpDef("copy", Kind.STRUCTURE, lambda types, attrs: types[0], array_fn=lambda xp, x: xp.array(x, copy=True)))
+"""The only op that appears in plans and not in graphs."""
+
+_VIEW_KEEPS_ORDER = "reshape"
+
+
+def make_plan(graph: Graph, capabilities: Capabilities, guards: tuple[dims.Guard, ...]) -> Plan:
+    """Steps and slots for a legal graph; lifetimes are filled in by `liveness.plan_memory`."""
+    return _Scheduler(graph, capabilities).run(guards)
+
+
+class _Scheduler:
+    def __init__(self, graph: Graph, capabilities: Capabilities) -> None:
+        self.graph = graph
+        self.capabilities = capabilities
+        self.slots: list[Slot] = []
+        self.steps: list[Step] = []
+        self.slot_of: dict[Tensor, int] = {}
+        self.parts_of: dict[Tensor, tuple[int, ...]] = {}
+        self.writer: dict[int, int] = {}  # slot → step that writes it
+
+    def run(self, guards: tuple[dims.Guard, ...]) -> Plan:
+        feeds = [self._source(node) for node in self.graph.parameters]
+        for node in self.graph.nodes:
+            if node not in self.slot_of:
+                self._place(node)
+        state = [self._source(variable) for variable in self.graph.variables]
+        results = self._results()
+        direct, copied = self._updates()
+        order, commit = self._order(direct, copied)
+        return Plan(
+            self.graph.name,
+            self.slots,
+            [self.steps[position] for position in order],
+            feeds,
+            state,
+            results,
+            [self.slot_of[variable] for variable, _ in self.graph.updates],
+            commit,
+            guards,
+        )
+
+    # --- slots ------------------------------------------------------------------------------------------
+
+    def _new_slot(self, type: TensorType, kind: SlotKind, **details: Any) -> int:
+        self.slots.append(Slot(len(self.slots), type, kind, **details))
+        return len(self.slots) - 1
+
+    def _source(self, node: Tensor) -> int:
+        if node not in self.slot_of:
+            self._place(node)
+        return self.slot_of[node]
+
+    def _place(self, node: Tensor) -> None:
+        """Gives a node a slot, and a step if it computes something."""
+        if node.op.name == "project":
+            self.slot_of[node] = self.parts_of[node.inputs[0]][node.attrs["index"]]
+        elif node.op.kind is Kind.SOURCE:
+            self.slot_of[node] = self._source_slot(node)
+        elif self._is_view(node):
+            base = self.slot_of[node.inputs[0]]
+            contiguous = node.op.name == _VIEW_KEEPS_ORDER and self.slots[base].contiguous
+            self.slot_of[node] = self._new_slot(
+                node.type, SlotKind.VIEW, base=base, op=node.op, attrs=node.attrs, contiguous=contiguous
+            )
+        else:
+            self._add_step(node)
+
+    def _source_slot(self, node: Tensor) -> int:
+        if node.op.name == "placeholder":
+            return self._new_slot(node.type, SlotKind.FEED, name=node.name or "", contiguous=False)
+        if isinstance(node, VariableNode):
+            return self._new_slot(node.type, SlotKind.STATE, name=node.name)
+        if node.op.name == "constant":
+            return self._new_slot(node.type, SlotKind.CONSTANT, value=node.attrs["value"])
+        return self._new_slot(node.type, SlotKind.SIZE, op=node.op, attrs=node.attrs)
+
+    def _is_view(self, node: Tensor) -> bool:
+        if node.op.name not in self.capabilities.views:
+            return False
+        base = self.slots[self.slot_of[node.inputs[0]]]
+        if node.op.name != _VIEW_KEEPS_ORDER or base.contiguous or base.kind is SlotKind.FEED:
+            return True
+        # Strides survive a reshape that only adds or drops axes of size 1.
+        return [d for d in base.type.shape if d != 1] == [d for d in node.shape if d != 1]
+
+    def _add_step(self, node: Tensor) -> None:
+        outputs = tuple(self._new_slot(kind, SlotKind.ARENA) for kind in tuple_elements(node))
+        inputs = [self.slot_of[source] for source in node.inputs]
+        self._append(Step(node.op, node.attrs, inputs, outputs, node.origins, node.id))
+        if isinstance(node.type, TensorType):
+            self.slot_of[node] = outputs[0]
+        else:
+            self.parts_of[node] = outputs
+            self.slot_of[node] = outputs[0]
+
+    def _append(self, step: Step) -> int:
+        self.steps.append(step)
+        for slot in step.outputs:
+            self.writer[slot] = len(self.steps) - 1
+        return len(self.steps) - 1
+
+    # --- results and updates --------------------------------------------------------------------------------
+
+    def _results(self) -> list[int]:
+        """Fresh arrays: written by the step that computes them where it can be, copied otherwise."""
+        results = []
+        new_values = {self.slot_of[value] for _, value in self.graph.updates}
+        for node in self.graph.results:
+            index = self.slot_of[node]
+            slot = self.slots[index]
+            if slot.kind is SlotKind.ARENA and index not in new_values:
+                slot.kind = SlotKind.OUTPUT
+                results.append(index)
+                continue
+            copy = self._new_slot(slot.type, SlotKind.OUTPUT)
+            self._append(Step(COPY, NO_ATTRS, [index], [copy], node.origins, node.id))
+            results.append(copy)
+        return results
+
+    def _updates(self) -> tuple[dict[int, int], list[int]]:
+        """Which steps write straight into a variable (step → state slot), and which copy steps were added."""
+        atomic = self._atomic_below()
+        direct: dict[int, int] = {}
+        copied: list[int] = []
+        taken: set[int] = set()
+        for variable, value in self.graph.updates:
+            target, index = self.slot_of[variable], self.slot_of[value]
+            step = self.writer.get(index)
+            if step is not None and step not in taken and atomic[step] and self._may_write(step, index, target):
+                taken.add(step)
+                direct[step] = target
+                continue
+            if self.slots[self._root(index)].kind is SlotKind.FEED:
+                # Feeds are the caller's: a commit does not touch them.
+                kept = self._new_slot(self.slots[index].type, SlotKind.ARENA)
+                self._append(Step(COPY, NO_ATTRS, [index], [kept], value.origins, value.id))
+                index = kept
+            copied.append(self._append(Step(COPY, NO_ATTRS, [index], [target], value.origins, value.id)))
+        return direct, copied
+
+    def _may_write(self, step: int, index: int, target: int) -> bool:
+        """Whether a step may put its result into a variable, which it may be reading, element by element."""
+        writer = self.steps[step]
+        if self.slots[index].kind is not SlotKind.ARENA or len(writer.outputs) != 1:
+            return False
+        permitted = self.capabilities.overwrites.get(writer.op.name, ())
+        return all(
+            source == target and position in permitted
+            for position, source in enumerate(writer.inputs)
+            if self._root(source) == target
+        )
+
+    def _root(self, index: int) -> int:
+        while (base := self.slots[index].base) is not None:
+            index = base
+        return index
+
+    def _atomic_below(self) -> list[bool]:
+        """Whether a step and everything that reads its result can be part of a commit."""
+        readers = self._readers()
+        fine = [False] * len(self.steps)
+        for position in reversed(range(len(self.steps))):
+            step = self.steps[position]
+            touches_feeds = any(self.slots[self._root(i)].kind is SlotKind.FEED for i in step.inputs)
+            fine[position] = (
+                (step.op.name in self.capabilities.atomic or step.op is COPY)
+                and not touches_feeds
+                and all(fine[reader] for slot in step.outputs for reader in readers[slot])
+                and not any(self.slots[slot].kind is SlotKind.OUTPUT and readers[slot] for slot in step.outputs)
+            )
+        return fine
+
+    def _readers(self) -> Mapping[int, list[int]]:
+        """Root slot → steps that read it, through views too."""
+        readers: dict[int, list[int]] = defaultdict(list)
+        for position, step in enumerate(self.steps):
+            for root in {self._root(index) for index in step.inputs}:
+                readers[root].append(position)
+        return readers
+
+    # --- order ----------------------------------------------------------------------------------------------
+
+    def _order(self, direct: dict[int, int], copied: list[int]) -> tuple[list[int], int]:
+        """A topological order in which every reader of an old state comes before its writer, and writers come last.
+
+        Where such demands contradict each other (two variables that swap), a direct write becomes a temporary and a copy.
+        """
+        while True:
+            order, stuck = self._try_order({**direct, **{c: self.steps[c].outputs[0] for c in copied}})
+            if not stuck:
+                break
+            # Somebody in the knot must give way: the first of the direct writers, or else a copy needs a second one.
+            knot = sorted(stuck & direct.keys()) or sorted(stuck & set(copied))
+            self._detach(knot[0], direct, copied)
+        self._write_directly(direct)
+        writers = set(direct) | set(copied)
+        commit = next((at for at, position in enumerate(order) if position in writers), len(order))
+        return order, commit
+
+    def _detach(self, step: int, direct: dict[int, int], copied: list[int]) -> None:
+        """Lets a writer write to a temporary, which a later step copies into the state."""
+        if step in direct:
+            target = direct.pop(step)
+            source = self.steps[step].outputs[0]
+        else:
+            copied.remove(step)
+            target = self.steps[step].outputs[0]
+            source = self._new_slot(self.slots[target].type, SlotKind.ARENA)
+            self.steps[step].outputs = (source,)
+            self.writer[source] = step
+        old = self.steps[step]
+        copied.append(self._append(Step(COPY, NO_ATTRS, [source], [target], old.origins, old.node_id)))
+
+    def _try_order(self, writers: Mapping[int, int]) -> tuple[list[int], set[int]]:
+        """Kahn's algorithm; writers, and what hangs on them, wait until nothing else is ready. The rest, if it gets stuck."""
+        readers = self._readers()
+        successors: dict[int, set[int]] = defaultdict(set)
+        for slot, step in self.writer.items():
+            if self.slots[slot].kind is not SlotKind.STATE:
+                successors[step].update(readers[slot])
+        for step, target in writers.items():
+            for reader in readers[target]:
+                if reader != step:
+                    successors[reader].add(step)
+        missing = [0] * len(self.steps)
+        for followers in successors.values():
+            for follower in followers:
+                missing[follower] += 1
+        ready: list[tuple[bool, int]] = []
+        for position, count in enumerate(missing):
+            if count == 0:
+                heappush(ready, (position in writers, position))
+        order: list[int] = []
+        while ready:
+            _, position = heappop(ready)
+            order.append(position)
+            for follower in successors[position]:
+                missing[follower] -= 1
+                if missing[follower] == 0:
+                    heappush(ready, (follower in writers, follower))
+        return order, set(range(len(self.steps))) - set(order)
+
+    def _write_directly(self, direct: Mapping[int, int]) -> None:
+        """Redirects the outputs of direct writers into the variables, and their readers with them."""
+        for step, target in direct.items():
+            old = self.steps[step].outputs[0]
+            self.steps[step].outputs = (target,)
+            slot = self.slots[old]
+            slot.kind = SlotKind.VIEW
+            slot.base = target
+            slot.op = None

@@ -1,0 +1,129 @@
+"""A compiled graph that can be called, with its bindings to concrete sizes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from graphc.compiler import CompiledPlan
+from graphc.errors import MemoryLimitError
+from graphc.ir.tensor import Tensor
+from graphc.session import feeds
+from graphc.session.lock import ReadWriteLock
+
+_MOST_BINDINGS = 64  # combinations of feed shapes whose arenas are kept
+
+
+class State(Protocol):
+    """What an executable needs of a session."""
+
+    @property
+    def lock(self) -> ReadWriteLock: ...
+
+    def arrays(self, names: Sequence[str]) -> list[Any]: ...
+
+    def require_open(self) -> None: ...
+
+    def committed(self) -> Callable[[], object]: ...
+
+
+class _Binding:
+    """The plan at concrete sizes: calls that are free, each with an arena of its own."""
+
+    __slots__ = ("free", "sizes")
+
+    def __init__(self, sizes: dict[str, int]) -> None:
+        self.sizes = sizes
+        self.free: list[Callable[..., Sequence[Any]]] = []
+
+
+class Executable:
+    """A compiled graph: call it with arrays, by position or by name, for NumPy arrays in the nesting of the fetches.
+
+    Any batch size: a new combination of feed shapes is bound once, nothing is compiled again. Threads may call it at
+    the same time; a plan that updates variables has its session for itself.
+
+    Attributes:
+        plan: the compiled plan: `show()`, `source()`, `explain()`, `peak_bytes`, `flops`, `stats`.
+    """
+
+    def __init__(
+        self, plan: CompiledPlan, state: State, unflatten: Callable[[Sequence[Any]], Any], positions: Sequence[int | None]
+    ) -> None:
+        self.plan = plan
+        self._state = state
+        self._unflatten = unflatten
+        self._positions = None if list(positions) == list(range(len(positions))) else tuple(positions)
+        self._parameters: tuple[Tensor, ...] = plan.recorded.parameters
+        self._dtypes = tuple(node.dtype.numpy for node in self._parameters)
+        self._guard = state.lock.exclusive if plan.plan.updated else state.lock.shared
+        self._bindings: OrderedDict[tuple[tuple[int, ...], ...], _Binding] = OrderedDict()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the plan.
+
+        Raises:
+            FeedError: a feed is missing or unknown, or does not fit; nothing has run then.
+        """
+        if kwargs or len(args) != len(self._dtypes):
+            args = tuple(feeds.by_position(self._parameters, args, kwargs))
+        for value, dtype in zip(args, self._dtypes, strict=True):
+            if type(value) is not np.ndarray or value.dtype is not dtype:
+                args = tuple(map(feeds.as_array, self._parameters, args))
+                break
+        shapes = tuple([value.shape for value in args])
+        with self._guard:
+            self._state.require_open()
+            binding = self._bindings.get(shapes)
+            if binding is None:
+                binding = self._bind(args, shapes)
+            try:
+                call = binding.free.pop()
+            except IndexError:
+                call = self._new_call(binding)
+            try:
+                results = call(*args)
+            finally:
+                binding.free.append(call)
+        if self._positions is not None:
+            results = [None if at is None else results[at] for at in self._positions]
+        return self._unflatten(results)
+
+    def _bind(self, args: Sequence[np.ndarray], shapes: tuple[tuple[int, ...], ...]) -> _Binding:
+        for node, value in zip(self._parameters, args, strict=True):
+            feeds.as_array(node, value)
+        sizes = feeds.solve(self._parameters, shapes, self.plan.plan.guards)
+        limit = self.plan.options.memory_limit
+        needed = self.plan.peak_bytes.evaluate(sizes)
+        if limit is not None and needed > limit:
+            raise MemoryLimitError(
+                f"the plan needs {needed} bytes at {sizes or 'its sizes'}",
+                expected=f"at most {limit} (CompileOptions.memory_limit)",
+                fix="feed smaller batches, or raise the limit",
+            )
+        while len(self._bindings) >= _MOST_BINDINGS:
+            self._bindings.popitem(last=False)
+        binding = self._bindings[shapes] = _Binding(sizes)
+        return binding
+
+    def _new_call(self, binding: _Binding) -> Callable[..., Sequence[Any]]:
+        plan = self.plan.plan
+        state = self._state.arrays([plan.slots[index].name for index in plan.state])
+        call, _ = self.plan.program.bind(binding.sizes, state, self._state.committed())
+        return call
+
+    def arena_bytes(self, *args: Any, **kwargs: Any) -> int:
+        """The bytes of the arena that a call with these feeds uses; it is bound, but not run."""
+        values = feeds.by_position(self._parameters, args, kwargs)
+        arrays = list(map(feeds.as_array, self._parameters, values))
+        sizes = feeds.solve(self._parameters, [a.shape for a in arrays], self.plan.plan.guards)
+        plan = self.plan.plan
+        state = self._state.arrays([plan.slots[index].name for index in plan.state])
+        return self.plan.program.bind(sizes, state, self._state.committed())[1]
+
+    def __repr__(self) -> str:
+        names = ", ".join(node.name or "" for node in self._parameters)
+        return f"<graphc.Executable {self.plan.plan.name!r}({names}) on {self.plan.choice.name}>"
