@@ -28,7 +28,7 @@ from graphc.passes.manager import Context
 from graphc.passes.pipelines import DEFAULT
 from graphc.rules.canonical import CANONICAL
 from graphc.rules.engine import Rewriter, Rule
-from graphc.rules.pattern import Any_, Op, Scalar, match, same_number, scalar_value
+from graphc.rules.pattern import Wildcard, Op, Scalar, match, same_number, scalar_value
 from graphc.rules.simplify import SIMPLIFY
 from graphc.rules.stable import STABLE
 
@@ -426,19 +426,19 @@ def test_one_of_two_expanded_operands_is_enough() -> None:
 
 def test_patterns_match_commutative_operands_in_either_order() -> None:
     x, y = _x(), _x(name="y")
-    pattern = Op("add", Op("negative", Any_("a"), name="inner"), Any_("b"))
+    pattern = Op("add", Op("negative", Wildcard("a"), name="inner"), Wildcard("b"))
     for node, inner in ((-x + y, 0), (y + -x, 1)):
         found = match(pattern, node)
         assert found is not None
         assert (found.a, found.b, found.root, found.inner) == (x, y, node, node.inputs[inner])
         assert found.nodes == (node, node.inputs[inner])
     assert match(pattern, x + y) is None
-    assert match(Op("subtract", Op("negative", Any_("a")), Any_("b")), y - (-x)) is None
-    assert match(Op("sum", Any_("a"), Any_("b")), gc.sum(x)) is None
+    assert match(Op("subtract", Op("negative", Wildcard("a")), Wildcard("b")), y - (-x)) is None
+    assert match(Op("sum", Wildcard("a"), Wildcard("b")), gc.sum(x)) is None
 
 
 def test_the_same_name_meets_the_same_value() -> None:
-    pattern = Op("subtract", Any_("a"), Any_("a"))
+    pattern = Op("subtract", Wildcard("a"), Wildcard("a"))
     x = _x()
     assert match(pattern, gc.exp(x) - gc.exp(x)) is not None
     assert match(pattern, gc.exp(x) - gc.exp(_x(name="y"))) is None
@@ -454,7 +454,7 @@ def test_scalars_are_numbers_with_signs() -> None:
     for different in ([2.0, 3.0], [0.0, -0.0], [], [2.0] * 65):
         assert scalar_value(gc.asarray(np.array(different))) is None
     assert scalar_value(_x(())) is None
-    found = match(Op("multiply", Any_("x"), Scalar(name="c")), gc.asarray(2.5) * _x())
+    found = match(Op("multiply", Wildcard("x"), Scalar(name="c")), gc.asarray(2.5) * _x())
     assert found is not None
     assert found.c == 2.5
 
@@ -462,12 +462,12 @@ def test_scalars_are_numbers_with_signs() -> None:
 def test_patterns_do_not_look_into_opaque_nodes() -> None:
     x, one = _x(), gc.asarray(1.0)
     inner = -x
-    assert match(Op("negative", Op("negative", Any_("x"))), -inner, {inner}) is None
-    assert match(Op("multiply", Any_("x"), Scalar(1.0)), x * one, {one}) is None
+    assert match(Op("negative", Op("negative", Wildcard("x"))), -inner, {inner}) is None
+    assert match(Op("multiply", Wildcard("x"), Scalar(1.0)), x * one, {one}) is None
     spread = gc.broadcast_to(one, (4, 3))
     for opaque in (one, spread):
-        assert match(Op("multiply", Any_("x"), Scalar(1.0)), x * spread, {opaque}) is None
-    assert match(Op("multiply", Any_("x"), Scalar(1.0)), x * spread) is not None
+        assert match(Op("multiply", Wildcard("x"), Scalar(1.0)), x * spread, {opaque}) is None
+    assert match(Op("multiply", Wildcard("x"), Scalar(1.0)), x * spread) is not None
 
 
 # --- the engine ------------------------------------------------------------------------------------------
@@ -477,7 +477,7 @@ def rule(name: str, pattern: Op, replace: Callable[..., Any], exactness: str = "
     return Rule(name, exactness, f"the identity of {name}", pattern, replace)
 
 
-_ANY = Any_("x")
+_ANY = Wildcard("x")
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,9 @@ _REDUCTIONS = {
 
 
 def _ufunc(name: str) -> Row:
-    return lambda step, o: [Line(name, (*o.inputs, o.output))]
+    # NumPy 2.4 deprecates a positional `out` for these two, whose array API takes two arguments.
+    out = "out=" if name in ("maximum", "minimum") else ""
+    return lambda step, o: [Line(name, (*o.inputs, out + o.output))]
 
 
 def _reduce(name: str) -> Row:
@@ -105,7 +107,7 @@ def _rsqrt(step: Step, o: Operands) -> list[Line]:
 
 
 def _relu(step: Step, o: Operands) -> list[Line]:
-    return [Line("maximum", (o.inputs[0], o.bound(np.zeros((), o.types[0].dtype.numpy)), o.output))]
+    return [Line("maximum", (o.inputs[0], o.bound(np.zeros((), o.types[0].dtype.numpy)), f"out={o.output}"))]
 
 
 def _pow(step: Step, o: Operands) -> list[Line]:
@@ -153,7 +155,7 @@ ATOMIC = frozenset({*UFUNCS, *_REDUCTIONS, "astype", "matmul", "relu", "rsqrt", 
 """Written as calls of C functions only."""
 
 OVERWRITES = {
-    **{op: (0, 1) for op in UFUNCS},
+    **{op: tuple(range(getattr(np, name).nin)) for op, name in UFUNCS.items()},
     "check_numerics": (0,),
     "pow": (0, 1),
     "print": (0,),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class _Names:
         if slot.kind not in (SlotKind.FEED, SlotKind.STATE):
             return self.plan.label(index)
         stem = slot.kind.value + "_" + "".join(c if c.isalnum() else "_" for c in slot.name)
-        word = next(w for w in (stem, *(f"{stem}_{n}" for n in count(1))) if w not in self._taken)
+        word = next(w for w in chain([stem], (f"{stem}_{n}" for n in count(1))) if w not in self._taken)
         self._taken.add(word)
         return word
 
@@ -146,12 +146,11 @@ class NumpyProgram:
         return name
 
     def _need_view(self, chunk: _Chunk, index: int) -> None:
-        chain = []
+        views = []
         while (base := self.plan.slots[index].base) is not None:
-            chain.append(index)
+            views.append(index)
             index = base
-        for view in reversed(chain):
-            chunk.views[view] = None
+        chunk.views.update(dict.fromkeys(reversed(views)))
 
     def _literal(self, chunk: _Chunk, value: Any) -> str:
         """An attribute as source: plain ones in place, others by name."""

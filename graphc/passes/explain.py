@@ -9,7 +9,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.tensor import Tensor, inherit
 from graphc.options import CompileOptions
 from graphc.rules.engine import Rule
-from graphc.rules.pattern import Any_, match
+from graphc.rules.pattern import Wildcard, match
 from graphc.rules.simplify import SIMPLIFY
 from graphc.rules.stable import STABLE
 
@@ -29,7 +29,7 @@ def declined_rules(graph: Graph, options: CompileOptions) -> list[Declined]:
     """The rules whose pattern matches an optimised graph, each with the reason why it stayed out."""
     by_op: dict[str, list[Rule]] = {}
     for rule in (*STABLE, *SIMPLIFY):
-        if not all(isinstance(part, Any_) for part in rule.pattern.inputs):
+        if not all(isinstance(part, Wildcard) for part in rule.pattern.inputs):
             by_op.setdefault(rule.pattern.op, []).append(rule)
     found = []
     for node in graph.nodes:

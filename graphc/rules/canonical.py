@@ -17,9 +17,9 @@ from graphc.ops.define import constant_node
 from graphc.ops.indexing import SLICE
 from graphc.ops.layout import broadcast_to, permute_dims, reshape
 from graphc.rules.engine import Rule
-from graphc.rules.pattern import Any_, Match, Op, Scalar, scalar_value
+from graphc.rules.pattern import Wildcard, Match, Op, Scalar, scalar_value
 
-_x, _y = Any_("x"), Any_("y")
+_x, _y = Wildcard("x"), Wildcard("y")
 
 
 def _scalar_like(node: Tensor, value: float) -> Tensor:

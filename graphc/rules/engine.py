@@ -10,7 +10,7 @@ from graphc.errors import InternalError, Origins, RewriteLoopError, merge_origin
 from graphc.ir.ledger import Hit, Ledger
 from graphc.ir.tensor import Tensor, inherit, rebuild, tuple_elements
 from graphc.ops.layout import broadcast_to
-from graphc.rules.pattern import Any_, Op, Replace, Scalar, match
+from graphc.rules.pattern import Wildcard, Op, Replace, Scalar, match
 
 _LONGEST_CHAIN = 200
 
@@ -165,4 +165,4 @@ def _text(node: Tensor) -> str:
     return f"{node.op.name}({', '.join(source.op.name for source in node.inputs)})"
 
 
-__all__ = ["Any_", "Op", "Rewriter", "Rule", "Scalar", "match"]
+__all__ = ["Wildcard", "Op", "Rewriter", "Rule", "Scalar", "match"]

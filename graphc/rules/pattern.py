@@ -13,7 +13,7 @@ from graphc.ir.opdef import Trait
 from graphc.ir.tensor import Tensor
 
 
-class Any_:  # noqa: N801 (beside `typing.Any`)
+class Wildcard:
     """Matches any tensor, and binds it to a name. The same name twice must meet the same value."""
 
     __slots__ = ("name",)
@@ -43,7 +43,7 @@ class Op:
         self.name = name
 
 
-Pattern: TypeAlias = Any_ | Scalar | Op
+Pattern: TypeAlias = Wildcard | Scalar | Op
 
 
 _FOLDED = 64  # elements: folding makes constants of this size out of a broadcast number
@@ -78,7 +78,7 @@ def match(pattern: Pattern, node: Tensor, opaque: Container[Tensor] = ()) -> Mat
 
 
 def _match(pattern: Pattern, node: Tensor, bound: _Bound, opaque: Container[Tensor]) -> _Bound | None:
-    if isinstance(pattern, Any_):
+    if isinstance(pattern, Wildcard):
         known = bound.get(pattern.name)
         if known is None:
             return {**bound, pattern.name: node}

@@ -14,9 +14,9 @@ from graphc.ops.indexing import scatter_add
 from graphc.ops.layout import reshape
 from graphc.ops.reductions import sum as reduce_sum
 from graphc.rules.engine import Rule
-from graphc.rules.pattern import Any_, Match, Op, Scalar
+from graphc.rules.pattern import Wildcard, Match, Op, Scalar
 
-_x, _y, _c = Any_("x"), Any_("y"), Any_("c")
+_x, _y, _c = Wildcard("x"), Wildcard("y"), Wildcard("c")
 
 
 def _is_integer(node: Tensor) -> bool:
@@ -80,7 +80,7 @@ def _idempotent_rules() -> tuple[Rule, ...]:
     )
 
 
-_scatter = Op("scatter_add", Scalar(0.0), Any_("i"), Any_("v"), name="scatter")
+_scatter = Op("scatter_add", Scalar(0.0), Wildcard("i"), Wildcard("v"), name="scatter")
 
 SIMPLIFY: tuple[Rule, ...] = (
     *_idempotent_rules(),
@@ -183,7 +183,7 @@ SIMPLIFY: tuple[Rule, ...] = (
         "scatter_into_variable",
         "reorder",
         "w - c · scatter_add(0, i, v) = scatter_add(w, i, -(c · v)), for a scalar c",
-        Op("subtract", Any_("w"), Op("multiply", _scatter, _c)),
+        Op("subtract", Wildcard("w"), Op("multiply", _scatter, _c)),
         _scatter_into,
     ),
     Rule(
