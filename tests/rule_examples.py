@@ -107,6 +107,10 @@ def _scattered(w: Tensor, c: Tensor) -> Tensor:
     return gc.scatter_add(w, _ROWS, -(gc.take(w, _ROWS, axis=0) * c), axis=0)
 
 
+def _plus_zero(x: Tensor) -> Tensor:
+    return x + 0.0 if x.dtype.kind == "float" else x
+
+
 def _shifted(x: Any) -> tuple[Any, Any]:
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
     return powers, powers.sum(axis=-1, keepdims=True)
@@ -241,9 +245,11 @@ SIMPLIFY_EXAMPLES: dict[str, Example] = {
     "or_false": Example(lambda x: gc.logical_or(x, False), lambda x: x, ("bool",)),
     "xor_true": Example(lambda x: gc.logical_xor(x, True), gc.logical_not, ("bool",)),
     "stop_gradient": Example(gc.stop_gradient, lambda x: x, (*NUMBERS, "bool")),
-    "sum_over_nothing": Example(lambda x: gc.sum(x, axis=()), lambda x: x),
+    "sum_over_nothing": Example(lambda x: gc.sum(x, axis=()), _plus_zero, (*FLOATS, "int64", "uint64")),
     "sum_of_single_elements": Example(
-        lambda x: gc.sum(gc.expand_dims(x, 0), axis=0), lambda x: gc.reshape(gc.expand_dims(x, 0), x.shape)
+        lambda x: gc.sum(gc.expand_dims(x, 0), axis=0),
+        lambda x: _plus_zero(gc.reshape(gc.expand_dims(x, 0), x.shape)),
+        (*FLOATS, "int64", "uint64"),
     ),
     "merge_sums": Example(
         lambda x: gc.sum(gc.sum(x, axis=0), axis=-1),

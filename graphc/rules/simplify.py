@@ -6,7 +6,7 @@ import numpy as np
 
 from graphc.ir.opdef import OPS, Trait
 from graphc.ir.tensor import Tensor
-from graphc.ops.arithmetic import abs, multiply, negative
+from graphc.ops.arithmetic import abs, add, multiply, negative
 from graphc.ops.comparison import logical_not
 from graphc.ops.define import constant_node
 from graphc.ops.exponential import rsqrt, sqrt
@@ -47,11 +47,16 @@ def _merge_sums(m: Match) -> Tensor | None:
 def _sum_of_single_elements(m: Match) -> Tensor | None:
     if any(m.x.shape[axis] != 1 for axis in m.root.attrs["axis"]):
         return None
-    return reshape(m.x, m.root.shape)
+    return _as_sum(reshape(m.x, m.root.shape))
 
 
 def _sum_over_nothing(m: Match) -> Tensor | None:
-    return m.x if not m.root.attrs["axis"] else None
+    return _as_sum(m.x) if not m.root.attrs["axis"] else None
+
+
+def _as_sum(x: Tensor) -> Tensor:
+    """A sum starts at +0, which makes +0 of -0."""
+    return add(x, 0.0) if x.dtype.kind == "float" else x
 
 
 def _scatter_into(m: Match) -> Tensor | None:
@@ -160,15 +165,15 @@ SIMPLIFY: tuple[Rule, ...] = (
     ),
     Rule(
         "sum_over_nothing",
-        "reorder",
-        "a sum over no axes is x, but for -0 (a sum starts at +0)",
+        "exact",
+        "a sum over no axes is x + 0",
         Op("sum", _x),
         _sum_over_nothing,
     ),
     Rule(
         "sum_of_single_elements",
-        "reorder",
-        "a sum over axes of size 1 is a reshape, but for -0 (a sum starts at +0)",
+        "exact",
+        "a sum over axes of size 1 is a reshape of x, + 0",
         Op("sum", _x),
         _sum_of_single_elements,
     ),
