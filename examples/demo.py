@@ -3,6 +3,7 @@
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -26,7 +27,11 @@ def show_compilation(console: Console, step: gc.Executable) -> None:
         passes.add_column(column, justify="left" if column == "pass" else "right")
     for record in plan.passes:
         passes.add_row(
-            record.name, str(record.before), str(record.after), str(record.hits), f"{record.seconds * 1e3:.1f}"
+            record.name,
+            str(record.before),
+            str(record.after),
+            str(record.hits),
+            f"{record.seconds * 1e3:.1f}",
         )
     console.print(passes)
     hits = ", ".join(f"{rule} × {count}" for rule, count in plan.ledger.counts().most_common(8))
@@ -40,7 +45,7 @@ def show_compilation(console: Console, step: gc.Executable) -> None:
     console.print(f"[bold]memory[/]  {live} (a formula in the batch size)\n")
 
 
-def train(console: Console, session: gc.Session, step: gc.Executable, tensors: dict) -> None:
+def train(console: Console, session: gc.Session, step: gc.Executable, tensors: dict[str, Any]) -> None:
     """Loss and held-out accuracy per epoch."""
     images, labels, test_images, test_labels = load_digits()
     order = np.random.default_rng(0)
@@ -59,7 +64,7 @@ def train(console: Console, session: gc.Session, step: gc.Executable, tensors: d
                 progress.console.print(f"epoch {epoch + 1:3}   loss {mean:.4f}   held-out accuracy {accuracy:.1%}")
 
 
-def show_predictions(console: Console, session: gc.Session, tensors: dict) -> None:
+def show_predictions(console: Console, session: gc.Session, tensors: dict[str, Any]) -> None:
     """Some held-out digits as pictures, with what the network takes them for; mistakes first."""
     _, _, images, labels = load_digits()
     guesses = session.run(gc.argmax(tensors["logits"], axis=-1), feeds={"x": images})

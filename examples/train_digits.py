@@ -1,7 +1,8 @@
-"""Trains a classifier on 1,797 real handwritten digits. The whole program; `examples/demo.py` shows more of the compiler."""
+"""Trains a classifier on 1,797 real handwritten digits; `examples/demo.py` shows more of the compiler."""
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def load_digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return images[:1437], labels[:1437], images[1437:], labels[1437:]
 
 
-def build() -> tuple[gc.Graph, dict]:
+def build() -> tuple[gc.Graph, dict[str, Any]]:
     """A network with one hidden layer, its loss, accuracy, and training step."""
     with gc.Graph("digits") as graph:
         x = gc.placeholder("x", shape=("batch", 64))

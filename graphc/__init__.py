@@ -8,9 +8,10 @@ from typing import Any
 __version__ = "0.1.0"
 
 _OPS = {
-    "arithmetic": "abs add ceil divide floor floor_divide multiply negative positive remainder round sign square subtract trunc",
-    "comparison": "bitwise_and bitwise_invert bitwise_or bitwise_xor clip equal greater greater_equal isfinite isinf isnan "
-    "less less_equal logical_and logical_not logical_or logical_xor maximum minimum not_equal where",
+    "arithmetic": "abs add ceil divide floor floor_divide multiply negative positive remainder round sign square "
+    "subtract trunc",
+    "comparison": "bitwise_and bitwise_invert bitwise_or bitwise_xor clip equal greater greater_equal isfinite isinf "
+    "isnan less less_equal logical_and logical_not logical_or logical_xor maximum minimum not_equal where",
     "contraction": "matmul",
     "define": "astype",
     "exponential": "cos erf exp expm1 log log1p pow rsqrt sigmoid sin sqrt tanh",
@@ -25,8 +26,9 @@ _NAMES: dict[str, tuple[str, str]] = {
     **{name: (f"graphc.ops.{module}", name) for module, names in _OPS.items() for name in names.split()},
     **{
         name: ("graphc.ir.dtype", name)
-        for name in "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 DType".split()
+        for name in ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]
     },
+    "DType": ("graphc.ir.dtype", "DType"),
     "bool": ("graphc.ir.dtype", "bool_"),
     "Tensor": ("graphc.ir.tensor", "Tensor"),
     "Graph": ("graphc.builder.graph", "Graph"),

@@ -137,9 +137,7 @@ def _sum_to(cotangent: Tensor, target: TensorType) -> Tensor:
     if extra < 0:
         return reshape(cotangent, target.shape)
     repeated = [
-        axis + extra
-        for axis, size in enumerate(target.shape)
-        if size == 1 and cotangent.shape[axis + extra] != 1
+        axis + extra for axis, size in enumerate(target.shape) if size == 1 and cotangent.shape[axis + extra] != 1
     ]
     axes = (*range(extra), *repeated)
     if not axes:

@@ -39,8 +39,22 @@ def _backends() -> list[str]:
 
 
 def _info() -> list[str]:
-    packages = ("numpy", "ml_dtypes", "networkx", "opt_einsum", "safetensors", "rich", "jax", "cupy-cuda13x", "llvmlite")
-    lines = [f"graphc {graphc.__version__}", f"python {sys.version.split()[0]}", f"platform {platform.platform()}"]
+    packages = (
+        "numpy",
+        "ml_dtypes",
+        "networkx",
+        "opt_einsum",
+        "safetensors",
+        "rich",
+        "jax",
+        "cupy-cuda13x",
+        "llvmlite",
+    )
+    lines = [
+        f"graphc {graphc.__version__}",
+        f"python {sys.version.split()[0]}",
+        f"platform {platform.platform()}",
+    ]
     lines.append(f"machine {platform.machine()}, {os.cpu_count()} cores")
     for package in packages:
         try:

@@ -13,7 +13,7 @@ from graphc.ir import dims
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.ledger import Hit, Ledger
-from graphc.ir.tensor import Tensor
+from graphc.ir.tensor import Tensor, tuple_elements
 from graphc.lowering.backend import Program
 from graphc.lowering.registry import Choice
 from graphc.options import CompileOptions
@@ -221,8 +221,7 @@ def _sizes(graph: Graph) -> list[Dim]:
 
 
 def _dims_of(node: Tensor) -> list[Dim]:
-    kinds = node.type.elements if hasattr(node.type, "elements") else (node.type,)
-    sizes: list[Dim] = [size for kind in kinds for size in kind.shape if not isinstance(size, int)]
+    sizes: list[Dim] = [size for kind in tuple_elements(node) for size in kind.shape if not isinstance(size, int)]
     if node.op.name == "dim_value":
         sizes.append(node.attrs["dim"])
     return sizes

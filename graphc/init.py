@@ -387,6 +387,4 @@ def _check_value(initializer: Initializer, value: float, dtype: np.dtype[Any]) -
     else:
         fits = stored is not None and int(stored) == value
     if not fits:
-        raise ArgumentError(
-            f"{initializer!r} does not fit into {dtype.name}", got=repr(value), fix="use a wider dtype"
-        )
+        raise ArgumentError(f"{initializer!r} does not fit into {dtype.name}", got=repr(value), fix="use a wider dtype")

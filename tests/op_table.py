@@ -253,9 +253,7 @@ def cross_entropy_grad(ct, logits, labels, log_sum):
 def scatter_add(x, indices, values, axis=0):
     result = np.moveaxis(x.copy(), axis, 0)
     shape = x.shape[:axis] + indices.shape + x.shape[axis + 1 :]
-    values = np.moveaxis(
-        np.broadcast_to(values, shape), range(axis, axis + indices.ndim), range(indices.ndim)
-    )
+    values = np.moveaxis(np.broadcast_to(values, shape), range(axis, axis + indices.ndim), range(indices.ndim))
     for place in np.ndindex(indices.shape):
         result[indices[place]] += values[place]
     return np.moveaxis(result, 0, axis)
@@ -637,9 +635,7 @@ def _values(rng, shape, domain, dtype):
         low = max(math.ceil(domain.low), 0) if kind.kind == "u" else math.ceil(domain.low)
         return rng.integers(low, max(math.ceil(domain.high), low + 1), shape).astype(kind)
     count = math.prod(shape)
-    cells = (
-        2 * ((count + 1) // 2) or 2
-    )  # even, so that the middle of a symmetric domain is an edge between cells
+    cells = 2 * ((count + 1) // 2) or 2  # even, so that the middle of a symmetric domain is an edge between cells
     width = (domain.high - domain.low) / cells
     places = rng.permutation(cells)[:count] + rng.uniform(0.2, 0.8, count)
     return (domain.low + width * places).astype(kind).reshape(shape)
@@ -649,8 +645,6 @@ def placeholders(arrays, symbolic=False):
     """Placeholders for arrays in a graph of their own. Symbolic: sizes other than 0 and 1 get a name."""
     with Graph("test"):
         return [
-            placeholder(
-                f"x{i}", tuple(f"n{n}" if symbolic and n > 1 else n for n in array.shape), array.dtype
-            )
+            placeholder(f"x{i}", tuple(f"n{n}" if symbolic and n > 1 else n for n in array.shape), array.dtype)
             for i, array in enumerate(arrays)
         ]

@@ -145,9 +145,7 @@ _COMMUTATIVE = {
 }
 _BINARY = {
     "divide": FLOATS,
-    **dict.fromkeys(
-        ("add", "subtract", "multiply", "minimum", "maximum", "equal", "less", "less_equal"), NUMBERS
-    ),
+    **dict.fromkeys(("add", "subtract", "multiply", "minimum", "maximum", "equal", "less", "less_equal"), NUMBERS),
     "pow": FLOATS,
 }
 
@@ -238,9 +236,7 @@ SIMPLIFY_EXAMPLES: dict[str, Example] = {
     "where_true": Example(lambda x, y: gc.where(True, x, y), lambda x, y: x, (*NUMBERS, "bool"), XY),
     "where_false": Example(lambda x, y: gc.where(False, x, y), lambda x, y: y, (*NUMBERS, "bool"), XY),
     "double_not": Example(lambda x: gc.logical_not(gc.logical_not(x)), lambda x: x, ("bool",)),
-    "not_equal_of_not": Example(
-        lambda x, y: gc.logical_not(x == y), lambda x, y: x != y, (*NUMBERS, "bool"), XY
-    ),
+    "not_equal_of_not": Example(lambda x, y: gc.logical_not(x == y), lambda x, y: x != y, (*NUMBERS, "bool"), XY),
     "and_true": Example(lambda x: gc.logical_and(x, True), lambda x: x, ("bool",)),
     "or_false": Example(lambda x: gc.logical_or(x, False), lambda x: x, ("bool",)),
     "xor_true": Example(lambda x: gc.logical_xor(x, True), gc.logical_not, ("bool",)),

@@ -15,6 +15,7 @@ FLOORS = {
     "graphc/errors.py": 0,
     "graphc/options.py": 0,
     "graphc/philox.py": 0,
+    "graphc/tree.py": 0,
     "graphc/ir/": 1,
     "graphc/ops/": 2,
     "graphc/backend.py": 2,  # the Capabilities record; the protocol is lowering/backend.py
@@ -26,7 +27,7 @@ FLOORS = {
     "graphc/plan/": 6,
     "graphc/lowering/": 7,
     "graphc/compiler.py": 8,
-    "graphc/session.py": 9,
+    "graphc/session/": 9,
     "graphc/init.py": 9,
     "graphc/losses.py": 9,
     "graphc/metrics.py": 9,

@@ -55,8 +55,7 @@ class Directional:
 
     def _terms(self, step):
         moved = [
-            array + step * self.directions[i] if i in self.directions else array
-            for i, array in enumerate(self.arrays)
+            array + step * self.directions[i] if i in self.directions else array for i, array in enumerate(self.arrays)
         ]
         found = values(self.outputs, self.xs, moved)
         return [value * weight for value, weight in zip(found, self.weights, strict=True)]
@@ -72,9 +71,7 @@ def check_order(order, outputs, weights, xs, arrays, wrt, rng, context):
     cotangents = [constant(weight, FLOAT64) for weight in weights]
     found = vjp(outputs, [xs[i] for i in wrt], cotangents)
     for i, g in zip(wrt, found, strict=True):
-        assert g is None or g.type == xs[i].type, (
-            f"{context}: the gradient is a {g.type}, the operand a {xs[i].type}"
-        )
+        assert g is None or g.type == xs[i].type, f"{context}: the gradient is a {g.type}, the operand a {xs[i].type}"
     weighted = Directional(outputs, weights, xs, arrays, wrt, rng)
     slope, size = weighted.numeric()
     got = weighted.analytic(values([g for g in found if g is not None], xs, arrays, found))
@@ -122,18 +119,14 @@ def test_gradient_of_a_composition(row):
 
     shifted = TABLE[row.name]
     arrays = operands(shifted, sample, "float64")
-    halves = [
-        array / 2 if i in row.gradient and (array > 0).all() else array for i, array in enumerate(arrays)
-    ]
+    halves = [array / 2 if i in row.gradient and (array > 0).all() else array for i, array in enumerate(arrays)]
     xs = placeholders(halves)
     y = around(*xs, **sample.kwargs)
     if y.dtype is not FLOAT64:
         return
     rng = np.random.default_rng(3)
     wrt = [i for i in row.gradient if i < len(xs)]
-    check_order(
-        1, [y], [rng.uniform(0.5, 1.5, y.shape)], xs, halves, wrt, rng, f"exp({row.name}(x + tanh(x)))"
-    )
+    check_order(1, [y], [rng.uniform(0.5, 1.5, y.shape)], xs, halves, wrt, rng, f"exp({row.name}(x + tanh(x)))")
 
 
 @pytest.mark.parametrize("row", SMOOTH, ids=lambda row: row.name)
@@ -170,9 +163,7 @@ def test_gradient_of_a_composite_is_that_of_its_parts(name):
         leaves = [xs[i] for i in wrt]
         for own, other in zip(vjp(wholes, leaves, cts), vjp(parts, leaves, cts), strict=True):
             a, b = values([own, other], xs, arrays)
-            np.testing.assert_allclose(
-                a, b, rtol=SAME_GRADIENT, atol=SAME_GRADIENT, err_msg=f"{name} {sample}"
-            )
+            np.testing.assert_allclose(a, b, rtol=SAME_GRADIENT, atol=SAME_GRADIENT, err_msg=f"{name} {sample}")
 
 
 def test_second_order_of_cross_entropy_goes_through_its_residual():
@@ -204,9 +195,7 @@ def test_composed_functions(function):
     check_row(function, row, sample)
 
 
-@pytest.mark.parametrize(
-    "shapes", [((3,), (2, 3)), ((), (2, 2)), ((2, 1), (1, 3)), ((1,), (0,)), ((1, 3), (4, 2, 3))]
-)
+@pytest.mark.parametrize("shapes", [((3,), (2, 3)), ((), (2, 2)), ((2, 1), (1, 3)), ((1,), (0,)), ((1, 3), (4, 2, 3))])
 def test_cotangents_are_summed_back_over_broadcast_axes(shapes):
     a, b = (np.arange(1.0, 1 + math.prod(shape)).reshape(shape) for shape in shapes)
     ga, gb = gradients(F["multiply"], [a, b])
@@ -296,11 +285,7 @@ def test_cross_entropy_gradient_at_large_logits_and_odd_labels():
 # --- three errors, and what is not connected ------------------------------------------------------
 
 # std has a gradient where not all elements are equal: test_composed_functions.
-FLAT = [
-    row
-    for row in ROWS
-    if not row.gradient and row.samples and row.name != "std" and set(row.dtypes) & set(FLOATS)
-]
+FLAT = [row for row in ROWS if not row.gradient and row.samples and row.name != "std" and set(row.dtypes) & set(FLOATS)]
 
 
 @pytest.mark.parametrize("row", FLAT, ids=lambda row: row.name)
@@ -311,9 +296,7 @@ def test_flat_functions_say_so_or_are_not_connected(row):
     if y.dtype in FLOAT and isinstance(y.op.vjp, str):
         with pytest.raises(NotDifferentiableError, match=f"{row.name} is not differentiable: .*") as caught:
             vjp([y], xs, [F["ones_like"](y)])
-        assert (
-            caught.value.origins.lines[0].function == test_flat_functions_say_so_or_are_not_connected.__name__
-        )
+        assert caught.value.origins.lines[0].function == test_flat_functions_say_so_or_are_not_connected.__name__
         assert f"gc.stop_gradient({row.name}(" in str(caught.value)
     else:
         assert vjp([y], xs, [F["ones_like"](y)]) == [None] * len(xs)

@@ -600,9 +600,7 @@ def test_verifier_catches_bad_graphs(sentence: str) -> None:
 @pytest.mark.usefixtures("_region_is_registered")
 def test_verifier_passes_good_graphs() -> None:
     outputs = build_everything()
-    parameters = {
-        structural_key(node): node for node in toposort(outputs) if node.op.name == "placeholder"
-    }.values()
+    parameters = {structural_key(node): node for node in toposort(outputs) if node.op.name == "placeholder"}.values()
     graph = Graph(list(parameters), outputs)
     verify(graph)
     body = Graph([source("0")], [gc.exp(source("0"))])

@@ -52,9 +52,7 @@ def oracle_value(row, sample, arrays, dtype):
     inner = np.dtype(row.operand(dtype))
     wide = np.dtype({"float32": np.float64, "float64": np.longdouble}.get(inner.name, inner))
     target = inner if row.tolerance == "exact" else wide
-    data = [
-        array if row.domain(i).dtype else array.astype(inner).astype(target) for i, array in enumerate(arrays)
-    ]
+    data = [array if row.domain(i).dtype else array.astype(inner).astype(target) for i, array in enumerate(arrays)]
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a mean of nothing is asked for on purpose
         value = np.asarray(row.oracle(*data, **sample.kwargs))
@@ -296,9 +294,7 @@ def _awkward(dtype):
 
 
 def having(trait):
-    return pytest.mark.parametrize(
-        "op", [op for op in OPS.values() if trait in op.traits], ids=lambda op: op.name
-    )
+    return pytest.mark.parametrize("op", [op for op in OPS.values() if trait in op.traits], ids=lambda op: op.name)
 
 
 @having(Trait.COMMUTATIVE)

@@ -103,9 +103,7 @@ def test_fold_gives_composites_and_edge_values() -> None:
     edges = gc.asarray(np.array([np.nan, np.inf, -np.inf, -0.0], np.float32))
     graph = run(FOLD, softplus(edges), edges / 0.0, gc.logsumexp(edges[1:3]))
     assert op_names(graph) == ["constant"] * 3
-    np.testing.assert_array_equal(
-        graph.results[0].attrs["value"], [np.nan, np.inf, 0.0, np.log(2, dtype="f4")]
-    )
+    np.testing.assert_array_equal(graph.results[0].attrs["value"], [np.nan, np.inf, 0.0, np.log(2, dtype="f4")])
     np.testing.assert_array_equal(graph.results[1].attrs["value"], [np.nan, np.inf, -np.inf, np.nan])
     assert graph.results[2].attrs["value"] == np.inf
 
@@ -277,9 +275,7 @@ def test_rewriting_passes(step: Any, before: Any, after: Any) -> None:
     graph = run(step, before(x))
     same(graph, after(x))
     small = np.array([[-1.5, 0.0, 2.0], [1.0, -0.25, 1e-3]], np.float32)
-    np.testing.assert_allclose(
-        value_of(graph.results[0], small), value_of(before(x), small), rtol=1e-5, atol=1e-7
-    )
+    np.testing.assert_allclose(value_of(graph.results[0], small), value_of(before(x), small), rtol=1e-5, atol=1e-7)
 
 
 def test_exact_options_leave_all_but_exact_rules_out() -> None:
@@ -308,9 +304,7 @@ def test_pipeline_shares_a_composite_with_its_gradient() -> None:
     logits, labels = source("logits"), source("labels", (2,), "int64")
     loss = gc.mean(softmax_cross_entropy(logits, labels))
     (gradient,) = gc.gradients([loss], [logits])
-    graph, _ = run_passes(
-        Graph([logits, labels], [loss, gradient]), DEFAULT, Context(CompileOptions(verify=True))
-    )
+    graph, _ = run_passes(Graph([logits, labels], [loss, gradient]), DEFAULT, Context(CompileOptions(verify=True)))
     assert op_names(graph).count("max") == 1
     assert not any(node.op.kind is Kind.COMPOSITE for node in graph.nodes)
     given = {logits: np.array([[1.0, 200.0, -3.0], [0.5, 0.0, 2.0]], np.float32), labels: np.array([0, 2])}

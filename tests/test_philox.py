@@ -124,9 +124,7 @@ def test_one_bit_of_data_changes_half_of_the_key():
 
 def test_streams_of_related_keys_are_uncorrelated():
     n = 20_000
-    streams = [
-        philox.uniform(key, (n,)) for key in (K, philox.fold_in(K, 0), *philox.split(K, 2), (K[0] ^ 1, K[1]))
-    ]
+    streams = [philox.uniform(key, (n,)) for key in (K, philox.fold_in(K, 0), *philox.split(K, 2), (K[0] ^ 1, K[1]))]
     for i, a in enumerate(streams):
         for b in streams[:i]:
             assert abs(correlation(a, b)) < 4 / math.sqrt(n)
@@ -177,9 +175,7 @@ def test_uniforms_follow_the_stated_map():
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_all_ones_stay_below_one(dtype, monkeypatch):
-    monkeypatch.setattr(
-        philox, "_words", lambda key, start, stop: np.full(stop - start, 0xFFFFFFFF, np.uint32)
-    )
+    monkeypatch.setattr(philox, "_words", lambda key, start, stop: np.full(stop - start, 0xFFFFFFFF, np.uint32))
     assert philox.uniform(K, (1,), dtype)[0] == np.nextafter(dtype(1), dtype(0))
 
 
@@ -205,9 +201,7 @@ def test_normals_follow_the_stated_map():
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_normals_are_rounded_once(dtype):
-    assert np.array_equal(
-        philox.normal(K, (9, 11), dtype), philox.normal(K, (9, 11), np.float64).astype(dtype)
-    )
+    assert np.array_equal(philox.normal(K, (9, 11), dtype), philox.normal(K, (9, 11), np.float64).astype(dtype))
 
 
 @pytest.mark.parametrize("word", [0, 0xFFFFFFFF])

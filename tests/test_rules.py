@@ -28,7 +28,7 @@ from graphc.passes.manager import Context
 from graphc.passes.pipelines import DEFAULT
 from graphc.rules.canonical import CANONICAL
 from graphc.rules.engine import Rewriter, Rule
-from graphc.rules.pattern import Wildcard, Op, Scalar, match, same_number, scalar_value
+from graphc.rules.pattern import Op, Scalar, Wildcard, match, same_number, scalar_value
 from graphc.rules.simplify import SIMPLIFY
 from graphc.rules.stable import STABLE
 
@@ -45,10 +45,7 @@ def source(name: str, shape: Any = (3,), dtype: Any = "float32") -> Tensor:
 
 
 def leaves_of(example: Example, dtype: str, shape: Any) -> list[Tensor]:
-    return [
-        source(f"x{i}", () if scalar else shape, kind)
-        for i, (kind, scalar) in enumerate(example.kinds(dtype))
-    ]
+    return [source(f"x{i}", () if scalar else shape, kind) for i, (kind, scalar) in enumerate(example.kinds(dtype))]
 
 
 def rewriter(names: Any, **options: Any) -> Rewriter:
@@ -165,9 +162,7 @@ def values(outputs: list[Tensor], leaves: list[Tensor], arrays: list[np.ndarray]
     return reference.evaluate(outputs, dict(zip(leaves, arrays, strict=True)))
 
 
-def before_and_after(
-    name: str, dtype: str, arrays: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, list[Tensor]]:
+def before_and_after(name: str, dtype: str, arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, list[Tensor]]:
     example = EXAMPLES[name]
     leaves = leaves_of(example, dtype, next(array.shape for array in arrays if array.ndim))
     before, after = values([example.before(*leaves), rewritten(example, name, leaves)], leaves, arrays)
@@ -401,9 +396,7 @@ def test_rule_stays_away(case: str) -> None:
 def test_keepdims_and_dtypes_survive_merged_sums() -> None:
     for keepdims in (False, True):
         x = _x((2, 3, 4), "int32")
-        before = gc.sum(
-            gc.sum(x, axis=1, dtype=int32, keepdims=keepdims), axis=0, dtype=int32, keepdims=keepdims
-        )
+        before = gc.sum(gc.sum(x, axis=1, dtype=int32, keepdims=keepdims), axis=0, dtype=int32, keepdims=keepdims)
         (after,) = rewriter(["merge_sums"]).run([before])
         wanted = gc.sum(x, axis=(0, 1), dtype=int32, keepdims=keepdims)
         assert structural_key(after) == structural_key(wanted)
@@ -415,9 +408,7 @@ def test_one_of_two_expanded_operands_is_enough() -> None:
     (after,) = rewriter(["implied_broadcast_add"]).run([before])
     assert structural_key(after) == structural_key(s + gc.broadcast_to(t, (3,)))
     row, column = _x((3,), name="row"), _x((4, 1), name="column")
-    (both,) = rewriter(["implied_broadcast_add"]).run(
-        [gc.broadcast_to(row, (4, 3)) + gc.broadcast_to(column, (4, 3))]
-    )
+    (both,) = rewriter(["implied_broadcast_add"]).run([gc.broadcast_to(row, (4, 3)) + gc.broadcast_to(column, (4, 3))])
     assert structural_key(both) == structural_key(row + column)
 
 

@@ -56,7 +56,9 @@ class NumpyBackend:
             offenders.append(f"precision={options.precision!r}: NumPy computes in the full precision of the dtype")
         if options.strict:
             used = dict.fromkeys(step.op.name for step in plan.steps)
-            offenders += [f"{op}: allocates while it runs ({emit.ALLOCATES[op]})" for op in used if op in emit.ALLOCATES]
+            offenders += [
+                f"{op}: allocates while it runs ({emit.ALLOCATES[op]})" for op in used if op in emit.ALLOCATES
+            ]
         return offenders
 
     def lower(self, plan: Plan, options: CompileOptions) -> NumpyProgram:

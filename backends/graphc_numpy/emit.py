@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
 
 class Operands(NamedTuple):
-    """What a row of the table gets: names and types of the inputs, the name of the output, and how to name other things."""
+    """What a row of the table gets: names and types of the inputs, name of the output, naming of the rest."""
 
     inputs: Sequence[str]
     types: Sequence[TensorType]
@@ -164,7 +164,7 @@ OVERWRITES = {
     "sigmoid": (0,),
     "where": (2,),  # copied first; the other two must outlive it
 }
-"""Ufuncs read an element before they write it, so the result may take the place of an operand of its shape and width."""
+"""Ufuncs read an element before they write it, so the result may replace an operand of its shape and width."""
 
 ALLOCATES = {
     "erf": "evaluated in blocks",
@@ -176,7 +176,19 @@ ALLOCATES = {
 
 NAMESPACE: dict[str, Any] = {
     **{name: getattr(np, name) for name in (*UFUNCS.values(), *_REDUCTIONS.values())},
-    **{name: getattr(np, name) for name in ("broadcast_to", "concatenate", "copyto", "empty", "errstate", "matmul", "power", "reciprocal")},
+    **{
+        name: getattr(np, name)
+        for name in (
+            "broadcast_to",
+            "concatenate",
+            "copyto",
+            "empty",
+            "errstate",
+            "matmul",
+            "power",
+            "reciprocal",
+        )
+    },
     **{name: function for name, function in vars(kernels).items() if name.endswith("_into") or name == "fallback"},
     "call": operator.call,
     "deque": deque,

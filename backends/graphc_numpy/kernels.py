@@ -62,7 +62,7 @@ def check_range(indices: Array, size: int, what: str, origins: Origins) -> None:
 
 
 def take_into(out: Array, x: Array, indices: Array, axis: int, origins: Origins) -> None:
-    """Slices of x along an axis. `wrap` counts negative positions from the end and, unlike `raise`, fills `out` unbuffered."""
+    """Slices of x along an axis. `wrap` counts negative positions from the end and fills `out` unbuffered."""
     check_range(indices, x.shape[axis], "take", origins)
     if out.size:
         np.take(x, indices, axis, out, "wrap")
@@ -72,7 +72,9 @@ def scatter_add_into(out: Array, x: Array, indices: Array, values: Array, axis: 
     """x with values added along an axis."""
     check_range(indices, x.shape[axis], "scatter_add", origins)
     np.copyto(out, x)
-    np.add.at(out, (slice(None),) * axis + (indices,), values)
+    np.add.at(
+        np.moveaxis(out, axis, 0), indices, np.moveaxis(values, range(axis, axis + indices.ndim), range(indices.ndim))
+    )
 
 
 def check_into(out: Array, x: Array, message: str, origins: Origins) -> None:
@@ -101,7 +103,7 @@ def print_into(out: Array, x: Array, label: str) -> None:
     np.copyto(out, x)
 
 
-# --- erf: the rational approximations of W. J. Cody's kind published in Sun's fdlibm (s_erf.c, 1993), within 1 ulp there ---
+# --- erf: the rational approximations of Sun's fdlibm (s_erf.c, 1993), within 1 ulp there ---
 
 _NEAR_P = (
     1.28379167095512558561e-01, -3.25042107247001499370e-01, -2.84817495755985104766e-02,

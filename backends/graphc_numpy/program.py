@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain, count
+from itertools import chain, count, pairwise
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class _Names:
         if slot.kind not in (SlotKind.FEED, SlotKind.STATE):
             return self.plan.label(index)
         stem = slot.kind.value + "_" + "".join(c if c.isalnum() else "_" for c in slot.name)
-        word = next(w for w in chain([stem], (f"{stem}_{n}" for n in count(1))) if w not in self._taken)
+        word: str = next(w for w in chain([stem], (f"{stem}_{n}" for n in count(1))) if w not in self._taken)
         self._taken.add(word)
         return word
 
@@ -86,8 +86,8 @@ class NumpyProgram:
     # --- emission ---------------------------------------------------------------------------------------------
 
     def _ranges(self) -> list[tuple[int, int]]:
-        edges = list(range(0, self.plan.commit, _CHUNK)) + [self.plan.commit]
-        ranges = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+        edges = [*range(0, self.plan.commit, _CHUNK), self.plan.commit]
+        ranges = [(a, b) for a, b in pairwise(edges) if b > a]
         if self.plan.commit < len(self.plan.steps):
             ranges.append((self.plan.commit, len(self.plan.steps)))
         return ranges
@@ -182,7 +182,8 @@ class NumpyProgram:
 
     def _view_line(self, chunk: _Chunk, index: int) -> str:
         slot = self.plan.slots[index]
-        assert slot.base is not None and slot.op is not None
+        assert slot.base is not None
+        assert slot.op is not None
         base, name = self.names[slot.base], self.names[index]
         function = self._bound(chunk, slot.op.array_fn)
         attrs = ", ".join(f"{key}={self._literal(chunk, value)}" for key, value in slot.attrs.items())
@@ -285,16 +286,15 @@ class NumpyProgram:
                 arrays[slot.index] = self._other_array(slot, arrays, sizes)
         return {self.names[index]: array for index, array in arrays.items()}
 
-    def _other_array(
-        self, slot: Slot, arrays: Mapping[int, np.ndarray], sizes: Mapping[str, int]
-    ) -> np.ndarray:
+    def _other_array(self, slot: Slot, arrays: Mapping[int, np.ndarray], sizes: Mapping[str, int]) -> np.ndarray:
         if slot.kind is SlotKind.CONSTANT:
             assert slot.value is not None
             return slot.value
         attrs = reference.bind_attrs(slot.attrs, sizes)
         if slot.base is not None and slot.op is None:
             return arrays[slot.base]
-        assert slot.op is not None and callable(slot.op.array_fn)
+        assert slot.op is not None
+        assert callable(slot.op.array_fn)
         inputs: Iterable[np.ndarray] = () if slot.base is None else (arrays[slot.base],)
         array: np.ndarray = slot.op.array_fn(np, *inputs, **attrs)
         return array

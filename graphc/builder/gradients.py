@@ -62,12 +62,16 @@ def _cotangents(ys: list[Tensor], grad_ys: Any) -> list[Tensor]:
         return [ones_like(y) for y in ys]
     given = flatten(grad_ys)[0]
     if len(given) != len(ys):
-        raise ArgumentError("gradients: grad_ys has another structure than ys", expected=str(len(ys)), got=str(len(given)))
+        raise ArgumentError(
+            "gradients: grad_ys has another structure than ys", expected=str(len(ys)), got=str(len(given))
+        )
     cotangents = []
     for value, y in zip(given, ys, strict=True):
         ct = convert(as_tensor(value), y.dtype)
         if ct.ndim != y.ndim:
-            raise ShapeError("gradients: a cotangent has another shape than its y", expected=str(y.type), got=str(ct.type))
+            raise ShapeError(
+                "gradients: a cotangent has another shape than its y", expected=str(y.type), got=str(ct.type)
+            )
         cotangents.append(ct)
     return cotangents
 

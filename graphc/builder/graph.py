@@ -168,7 +168,7 @@ def _source(op: OpDef, graph: Graph, **attrs: Any) -> Tensor:
 
 
 def constant(value: TensorLike, *, name: str | None = None, dtype: Any = None) -> Tensor:
-    """A tensor with a fixed value, copied and frozen. With a name it belongs to the open graph and can be fetched by it.
+    """A tensor with a fixed value, copied and frozen. A named one belongs to the open graph, to be fetched by name.
 
     Raises:
         GraphMismatchError: a name is given, and no graph is open.

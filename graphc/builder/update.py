@@ -96,7 +96,9 @@ def fitting(variable: VariableNode, value: TensorLike) -> Tensor:
     )
     if not same:
         raise ShapeError(
-            f"the variable {variable.name!r} cannot take this value", expected=str(variable.type), got=str(node.type)
+            f"the variable {variable.name!r} cannot take this value",
+            expected=str(variable.type),
+            got=str(node.type),
         )
     owner = common_owner("assign", [variable, node])
     if owner is None:

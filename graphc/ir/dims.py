@@ -219,8 +219,7 @@ def at_least(larger: Dim, smaller: Dim) -> bool:
 
 def _lower_bound_is_nonnegative(dim: Dim) -> bool:
     return all(
-        factor >= 0 and all(_atom_is_nonnegative(atom) for atom, _ in monomial)
-        for monomial, factor in _terms(dim)
+        factor >= 0 and all(_atom_is_nonnegative(atom) for atom, _ in monomial) for monomial, factor in _terms(dim)
     )
 
 

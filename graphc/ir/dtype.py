@@ -85,9 +85,7 @@ def as_dtype(value: Any) -> DType:
     except TypeError:
         found = None
     if found is None:
-        raise DTypeError(
-            "this is not a dtype of graphc", expected="one of: " + ", ".join(DTYPES), got=repr(value)
-        )
+        raise DTypeError("this is not a dtype of graphc", expected="one of: " + ", ".join(DTYPES), got=repr(value))
     return found
 
 

@@ -167,9 +167,7 @@ class Tensor:
         )
 
     def __bool__(self) -> NoReturn:
-        self._no_value(
-            "its truth", "choose elements with gc.where(condition, x, y), or fetch it with session.run"
-        )
+        self._no_value("its truth", "choose elements with gc.where(condition, x, y), or fetch it with session.run")
 
     def __float__(self) -> NoReturn:
         self._no_value("a float", "fetch it with session.run(t), or gc.evaluate(t) if it needs no feeds")
@@ -396,9 +394,7 @@ def _completed(error: GraphcError, op: OpDef, inputs: Sequence[Tensor], origins:
     if not error.message.startswith(op.name):
         error.message = f"{op.name}: {error.message}"
     if error.got is None:
-        error.got = ", ".join(
-            f"{node.name or f'operand {i + 1}'}: {node.type}" for i, node in enumerate(inputs)
-        )
+        error.got = ", ".join(f"{node.name or f'operand {i + 1}'}: {node.type}" for i, node in enumerate(inputs))
     error.origins = origins
     return error
 
@@ -427,9 +423,7 @@ class VariableNode(Tensor):
     initial: Any
     trainable: bool
 
-    def __init__(
-        self, op: OpDef, attrs: Mapping[str, Any], owner: Owner | None, initial: Any, trainable: bool
-    ) -> None:
+    def __init__(self, op: OpDef, attrs: Mapping[str, Any], owner: Owner | None, initial: Any, trainable: bool) -> None:
         kind = op.infer((), attrs)
         super().__init__(op, (), MappingProxyType(dict(attrs)), kind, current_origins(), owner)
         object.__setattr__(self, "initial", initial)

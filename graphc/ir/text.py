@@ -123,9 +123,7 @@ def parse_graph(text: str) -> Graph:
     try:
         module = ast.parse(text)
     except SyntaxError as error:
-        raise TextSyntaxError(
-            f"line {error.lineno} is not in the text form of a graph", got=error.text
-        ) from None
+        raise TextSyntaxError(f"line {error.lineno} is not in the text form of a graph", got=error.text) from None
     return _Parser(text.split("\n")).run(module)
 
 
@@ -163,9 +161,7 @@ class _Parser:
         else:
             raise self._error(statement)
 
-    def _error(
-        self, node: ast.stmt | ast.expr, why: str = "this is not a line of a graph"
-    ) -> TextSyntaxError:
+    def _error(self, node: ast.stmt | ast.expr, why: str = "this is not a line of a graph") -> TextSyntaxError:
         return TextSyntaxError(f"line {node.lineno}: {why}", got=self.lines[node.lineno - 1])
 
     def _directive(self, call: ast.Call) -> None:

@@ -81,9 +81,7 @@ def _results_are_tensors(graph: Graph) -> bool:
 
 def _updates_fit(graph: Graph) -> bool:
     pairs: Sequence[tuple[Tensor, Tensor]] = graph.updates
-    return all(
-        isinstance(target, VariableNode) and compatible(target.type, value.type) for target, value in pairs
-    )
+    return all(isinstance(target, VariableNode) and compatible(target.type, value.type) for target, value in pairs)
 
 
 def _one_update_each(graph: Graph) -> bool:

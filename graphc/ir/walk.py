@@ -37,9 +37,7 @@ def regions(node: Tensor) -> tuple[Graph, ...]:
     return tuple(from_attrs)
 
 
-def transform(
-    outputs: Iterable[Tensor], visit: Callable[[Tensor, list[Tensor]], Tensor]
-) -> dict[Tensor, Tensor]:
+def transform(outputs: Iterable[Tensor], visit: Callable[[Tensor, list[Tensor]], Tensor]) -> dict[Tensor, Tensor]:
     """Bottom-up: `visit(node, new inputs)` for every node; returns old → new."""
     new: dict[Tensor, Tensor] = {}
     for node in toposort(outputs):

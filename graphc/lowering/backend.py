@@ -34,9 +34,7 @@ class Program(Protocol):
     @property
     def source(self) -> str: ...
 
-    def bind(
-        self, sizes: Mapping[str, int], state: Sequence[Any], committed: Callable[[], object]
-    ) -> tuple[Call, int]:
+    def bind(self, sizes: Mapping[str, int], state: Sequence[Any], committed: Callable[[], object]) -> tuple[Call, int]:
         """Fixes the sizes; returns the call and the bytes of its arena.
 
         Args:

@@ -65,7 +65,7 @@ def choose(name: str) -> Choice:
         if not available:
             raise BackendError(f"the backend {name!r} is not available: {reason}", fix="graphc backends lists them all")
         return Choice(name, backend, "named")
-    skipped = []
+    skipped: list[str] = []
     for candidate in BUILT_IN:  # a foreign backend is taken only by name
         backend = load(candidate)
         available, reason = backend.availability()

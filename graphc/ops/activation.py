@@ -60,9 +60,7 @@ def _gelu_parts(node: Tensor) -> Tensor:
     return x * (0.5 * (1.0 + tanh(inner)))
 
 
-GELU = define(
-    "gelu", Kind.COMPOSITE, _same_type, None, dtypes=FLOAT, decompose=_gelu_parts, traits=[Trait.INEXACT]
-)
+GELU = define("gelu", Kind.COMPOSITE, _same_type, None, dtypes=FLOAT, decompose=_gelu_parts, traits=[Trait.INEXACT])
 
 
 @public
@@ -161,9 +159,7 @@ def _cross_entropy_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any])
             expected=f"labels of shape {dims.shape_text(logits.shape[:-1])}",
         )
     for mine, other in zip(labels.shape, logits.shape, strict=False):
-        dims.require_equal(
-            mine, other, "the labels must have the shape of the logits without their last axis"
-        )
+        dims.require_equal(mine, other, "the labels must have the shape of the logits without their last axis")
     dims.require_at_least(logits.shape[-1], 1, "without classes there is no value")
     row = TensorType(logits.dtype, logits.shape[:-1])
     return TupleType((row, row))
@@ -219,9 +215,7 @@ def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, /) -> Tensor:
     Returns:
         Losses `(...)`.
     """
-    node = apply(
-        SOFTMAX_CROSS_ENTROPY, (float_operand(logits), index_operand(labels, "softmax_cross_entropy"))
-    )
+    node = apply(SOFTMAX_CROSS_ENTROPY, (float_operand(logits), index_operand(labels, "softmax_cross_entropy")))
     return project(node, 0)
 
 

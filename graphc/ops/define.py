@@ -191,9 +191,7 @@ def elementwise(
             raise DTypeError(f"{name} takes operands of one dtype", expected=_names(dtypes))
         return TensorType(result or dtype, dims.broadcast([t.shape for t in types]))
 
-    return register(
-        OpDef(name, Kind.ELEMENTWISE, infer, dtypes, vjp, array_fn or name, traits=frozenset(traits))
-    )
+    return register(OpDef(name, Kind.ELEMENTWISE, infer, dtypes, vjp, array_fn or name, traits=frozenset(traits)))
 
 
 def reduction(
@@ -219,9 +217,7 @@ def reduction(
                 dims.require_at_least(operand.shape[axis], 1, reason)
         return TensorType(result or operand.dtype, reduced_shape(operand.shape, axes, attrs["keepdims"]))
 
-    return register(
-        OpDef(name, Kind.REDUCTION, infer, dtypes, vjp, array_fn or name, traits=frozenset(traits))
-    )
+    return register(OpDef(name, Kind.REDUCTION, infer, dtypes, vjp, array_fn or name, traits=frozenset(traits)))
 
 
 def define(

@@ -158,9 +158,7 @@ def _resolve(entry: Any, size: Dim) -> _Axis:
     position = int(entry)
     needed = position + 1 if position >= 0 else -position
     try:
-        dims.require_at_least(
-            size, needed, f"the index {position} is out of range for an axis of size {size}"
-        )
+        dims.require_at_least(size, needed, f"the index {position} is out of range for an axis of size {size}")
     except ShapeError as error:
         raise OutOfRangeError(error.message, expected=f"-{size} … {size - 1}", got=str(position)) from None
     return _Axis(position if position >= 0 else size + position, 1, 1)
@@ -234,9 +232,7 @@ def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> T
     """
     node, positions = as_tensor(x), index_operand(indices, "take")
     if axis is None and node.ndim != 1:
-        raise ArgumentError(
-            "take: the axis must be named for a tensor with other than one axis", got=str(node.type)
-        )
+        raise ArgumentError("take: the axis must be named for a tensor with other than one axis", got=str(node.type))
     return apply(TAKE, (node, positions), axis=normalise_axis(0 if axis is None else axis, node.ndim))
 
 
@@ -244,9 +240,7 @@ def _scatter_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> Te
     (operand, indices, values), axis = types, attrs["axis"]
     wanted: Shape = operand.shape[:axis] + indices.shape + operand.shape[axis + 1 :]
     if len(wanted) != values.ndim or values.dtype is not operand.dtype:
-        raise ShapeError(
-            "the values must look like what take gives", expected=f"{operand.dtype}{list(wanted)}"
-        )
+        raise ShapeError("the values must look like what take gives", expected=f"{operand.dtype}{list(wanted)}")
     for mine, other in zip(values.shape, wanted, strict=True):
         dims.require_equal(mine, other, "the values must look like what take gives")
     return operand

@@ -75,9 +75,7 @@ def _complete_shape(node: Tensor, shape: Sequence[Any]) -> Shape:
 def _permuted_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
     (operand,), axes = types, attrs["axes"]
     if sorted(axes) != list(range(operand.ndim)):
-        raise ShapeError(
-            "the axes must name every axis once", expected=f"a permutation of 0 … {operand.ndim - 1}"
-        )
+        raise ShapeError("the axes must name every axis once", expected=f"a permutation of 0 … {operand.ndim - 1}")
     return TensorType(operand.dtype, tuple(operand.shape[axis] for axis in axes))
 
 
@@ -109,9 +107,7 @@ def matrix_transpose(x: TensorLike, /) -> Tensor:
     """The last two axes exchanged."""
     node = as_tensor(x)
     if node.ndim < 2:
-        raise ShapeError(
-            "matrix_transpose: the tensor has no two axes", expected="at least 2 axes", got=str(node.type)
-        )
+        raise ShapeError("matrix_transpose: the tensor has no two axes", expected="at least 2 axes", got=str(node.type))
     order = list(range(node.ndim))
     order[-2], order[-1] = order[-1], order[-2]
     return permute_dims(node, order)
@@ -278,8 +274,6 @@ def pad(x: TensorLike, /, pad_width: Any, *, constant_values: TensorLike = 0) ->
             "pad: the widths fit no axis", expected=f"{node.ndim} pairs of ints", got=repr(pad_width)
         ) from error
     if any(width < 0 for pair in pairs for width in pair):
-        raise ArgumentError(
-            "pad: a width cannot be negative", got=repr(pad_width), fix="take a slice to crop"
-        )
+        raise ArgumentError("pad: a width cannot be negative", got=repr(pad_width), fix="take a slice to crop")
     widths = tuple((int(before), int(after)) for before, after in pairs)
     return apply(PAD, (node, convert(constant_values, node.dtype)), pad_width=widths)

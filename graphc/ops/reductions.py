@@ -92,17 +92,13 @@ def _product_of_others(x: Tensor) -> Tensor:
         x = concat([x, broadcast_to(convert(1.0, x.dtype), (*batch, 1))], axis=-1)
     left, right = x[..., 0::2], x[..., 1::2]
     others = _product_of_others(left * right)
-    pairs = concat(
-        [reshape(others * right, (*others.shape, 1)), reshape(others * left, (*others.shape, 1))], axis=-1
-    )
+    pairs = concat([reshape(others * right, (*others.shape, 1)), reshape(others * left, (*others.shape, 1))], axis=-1)
     return reshape(pairs, x.shape)[..., :length]
 
 
 def _prod_vjp(ct: Tensor, node: Tensor) -> Tensor:
     from_permuted, permuted = _axes_last(node)
-    return broadcast_to(keep_axes(ct, node), node.inputs[0].shape) * from_permuted(
-        _product_of_others(permuted)
-    )
+    return broadcast_to(keep_axes(ct, node), node.inputs[0].shape) * from_permuted(_product_of_others(permuted))
 
 
 def _axes_last(node: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:

@@ -89,9 +89,7 @@ def _print(xp: Any, x: Any, label: str) -> Any:
     return x
 
 
-PRINT = define(
-    "print", Kind.EFFECT, _unchanged, (lambda ct, node: ct,), array_fn=_print, traits=[Trait.CAN_FAIL]
-)
+PRINT = define("print", Kind.EFFECT, _unchanged, (lambda ct, node: ct,), array_fn=_print, traits=[Trait.CAN_FAIL])
 
 
 @public

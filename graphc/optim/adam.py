@@ -13,8 +13,8 @@ from graphc.optim.optimizer import Assignments, Optimizer
 class Adam(Optimizer):
     """m ← β₁·m + (1-β₁)·g, v ← β₂·v + (1-β₂)·g², w ← w - η·m̂ / (√v̂ + ε), with m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ).
 
-    Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1: ε stands outside of the root. The corrections
-    are two scalars, computed in float64.
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1: ε stands outside of the root. The
+    corrections are two scalars, computed in float64.
 
     Args:
         learning_rate: η.

@@ -52,9 +52,7 @@ class Optimizer:
             raise ArgumentError("there is no trainable variable to move", got=repr(graph))
         return self.apply(pairs)
 
-    def apply(
-        self, gradients: Mapping[VariableNode, Tensor] | Iterable[tuple[Tensor, VariableNode]]
-    ) -> Update:
+    def apply(self, gradients: Mapping[VariableNode, Tensor] | Iterable[tuple[Tensor, VariableNode]]) -> Update:
         """One step along gradients that are given: variable → gradient, or pairs (gradient, variable)."""
         if isinstance(gradients, Mapping):
             pairs = [(gradient, variable) for variable, gradient in gradients.items()]
@@ -83,7 +81,13 @@ class Optimizer:
 
     def _slot(self, variable: VariableNode, kind: str) -> Variable:
         """A variable of zeros of the same shape, named after what it accompanies."""
-        return Variable(zeros(), shape=variable.shape, dtype=variable.dtype, name=f"{variable.name}/{kind}", trainable=False)
+        return Variable(
+            zeros(),
+            shape=variable.shape,
+            dtype=variable.dtype,
+            name=f"{variable.name}/{kind}",
+            trainable=False,
+        )
 
 
 def _graph_of(*nodes: Tensor) -> Graph:

@@ -19,9 +19,7 @@ class SGD(Optimizer):
         name: scope of the optimiser's variables.
     """
 
-    def __init__(
-        self, learning_rate: float, momentum: float = 0.0, nesterov: bool = False, name: str = "sgd"
-    ) -> None:
+    def __init__(self, learning_rate: float, momentum: float = 0.0, nesterov: bool = False, name: str = "sgd") -> None:
         super().__init__(learning_rate, name)
         if not 0.0 <= momentum < 1.0:
             raise ArgumentError("SGD: the momentum lies in [0, 1)", got=repr(momentum))

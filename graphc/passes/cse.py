@@ -29,9 +29,7 @@ class Cse:
             kept = first.setdefault((structural_key(new), *[source.id for source in new.inputs]), new)
             if kept is not new:
                 text = new.op.name
-                context.ledger.add(
-                    Hit("cse", "cse", "exact", node.id, kept.id, text, f"{text} (shared)", node.origins)
-                )
+                context.ledger.add(Hit("cse", "cse", "exact", node.id, kept.id, text, f"{text} (shared)", node.origins))
             return kept
 
         new = transform(graph.outputs, visit)

@@ -19,9 +19,7 @@ class Dce:
         kept = [(variable, value) for variable, value in graph.updates if value is not variable]
         for variable, value in graph.updates:
             if value is variable:
-                hit = Hit(
-                    "dce", "dce", "exact", variable.id, variable.id, "update", "nothing", variable.origins
-                )
+                hit = Hit("dce", "dce", "exact", variable.id, variable.id, "update", "nothing", variable.origins)
                 context.ledger.add(hit)
         return Graph(graph.parameters, graph.results, kept, graph.name)
 

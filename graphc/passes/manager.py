@@ -97,9 +97,7 @@ def _require_same_interface(step: Pass, old: Graph, new: Graph) -> None:
     """The same results, by number and dtype, and no new updates; a pass may drop idle ones."""
     updated = {variable for variable, _ in old.updates}
     kinds = [node.type.dtype for node in old.results]
-    if kinds != [node.type.dtype for node in new.results] or not updated.issuperset(
-        v for v, _ in new.updates
-    ):
+    if kinds != [node.type.dtype for node in new.results] or not updated.issuperset(v for v, _ in new.updates):
         raise InternalError(f"the pass {step.name} changed the results of the graph")
 
 

@@ -9,7 +9,7 @@ from graphc.plan.data import Plan, Step
 
 
 def flops(plan: Plan) -> Dim:
-    """Floating-point operations: 2·m·n·k for a product of matrices, one per element for elementwise ops and reductions."""
+    """Floating-point operations: 2·m·n·k for a product of matrices, one per element otherwise."""
     return sum_of(_step_flops(plan, step) for step in plan.steps)
 
 

@@ -114,9 +114,7 @@ def _pack_in_given_order(
     return offsets, total
 
 
-def _pack_in_time_order(
-    intervals: Sequence[tuple[int, int, int]], sizes: Sequence[int]
-) -> tuple[list[int], int]:
+def _pack_in_time_order(intervals: Sequence[tuple[int, int, int]], sizes: Sequence[int]) -> tuple[list[int], int]:
     """Best fit with coalescing, in n log n."""
     offsets = [0] * len(intervals)
     free = _FreeList()

@@ -15,7 +15,9 @@ from graphc.ir.tensor import NO_ATTRS, Tensor, VariableNode, tuple_elements
 from graphc.ir.types import TensorType
 from graphc.plan.data import Plan, Slot, SlotKind, Step
 
-COPY = register(OpDef("copy", Kind.STRUCTURE, lambda types, attrs: types[0], array_fn=lambda xp, x: xp.array(x, copy=True)))
+COPY = register(
+    OpDef("copy", Kind.STRUCTURE, lambda types, attrs: types[0], array_fn=lambda xp, x: xp.array(x, copy=True))
+)
 """The only op that appears in plans and not in graphs."""
 
 _VIEW_KEEPS_ORDER = "reshape"
@@ -105,11 +107,8 @@ class _Scheduler:
         outputs = tuple(self._new_slot(kind, SlotKind.ARENA) for kind in tuple_elements(node))
         inputs = [self.slot_of[source] for source in node.inputs]
         self._append(Step(node.op, node.attrs, inputs, outputs, node.origins, node.id))
-        if isinstance(node.type, TensorType):
-            self.slot_of[node] = outputs[0]
-        else:
-            self.parts_of[node] = outputs
-            self.slot_of[node] = outputs[0]
+        self.parts_of[node] = outputs
+        self.slot_of[node] = outputs[0]
 
     def _append(self, step: Step) -> int:
         self.steps.append(step)
@@ -201,7 +200,7 @@ class _Scheduler:
     def _order(self, direct: dict[int, int], copied: list[int]) -> tuple[list[int], int]:
         """A topological order in which every reader of an old state comes before its writer, and writers come last.
 
-        Where such demands contradict each other (two variables that swap), a direct write becomes a temporary and a copy.
+        Where such demands contradict each other (two variables that swap), a direct write becomes a copy of a temporary.
         """
         while True:
             order, stuck = self._try_order({**direct, **{c: self.steps[c].outputs[0] for c in copied}})
@@ -230,7 +229,7 @@ class _Scheduler:
         copied.append(self._append(Step(COPY, NO_ATTRS, [source], [target], old.origins, old.node_id)))
 
     def _try_order(self, writers: Mapping[int, int]) -> tuple[list[int], set[int]]:
-        """Kahn's algorithm; writers, and what hangs on them, wait until nothing else is ready. The rest, if it gets stuck."""
+        """Kahn's algorithm; writers wait until nothing else is ready. Returns the rest, too, if it gets stuck."""
         readers = self._readers()
         successors: dict[int, set[int]] = defaultdict(set)
         for slot, step in self.writer.items():

@@ -17,7 +17,7 @@ from graphc.ops.define import constant_node
 from graphc.ops.indexing import SLICE
 from graphc.ops.layout import broadcast_to, permute_dims, reshape
 from graphc.rules.engine import Rule
-from graphc.rules.pattern import Wildcard, Match, Op, Scalar, scalar_value
+from graphc.rules.pattern import Match, Op, Scalar, Wildcard, scalar_value
 
 _x, _y = Wildcard("x"), Wildcard("y")
 
@@ -117,8 +117,7 @@ def _implied_rules() -> tuple[Rule, ...]:
     )
     identity = "f(x, broadcast(y)) = f(x, y) if x has the shape of the result"
     return tuple(
-        Rule(f"implied_broadcast_{name}", "exact", identity, Op(name, _x, _y), _broadcast_implied)
-        for name in names
+        Rule(f"implied_broadcast_{name}", "exact", identity, Op(name, _x, _y), _broadcast_implied) for name in names
     )
 
 

@@ -10,7 +10,7 @@ from graphc.errors import InternalError, Origins, RewriteLoopError, merge_origin
 from graphc.ir.ledger import Hit, Ledger
 from graphc.ir.tensor import Tensor, inherit, rebuild, tuple_elements
 from graphc.ops.layout import broadcast_to
-from graphc.rules.pattern import Wildcard, Op, Replace, Scalar, match
+from graphc.rules.pattern import Op, Replace, Scalar, Wildcard, match
 
 _LONGEST_CHAIN = 200
 

@@ -14,7 +14,7 @@ from graphc.ops.indexing import scatter_add
 from graphc.ops.layout import reshape
 from graphc.ops.reductions import sum as reduce_sum
 from graphc.rules.engine import Rule
-from graphc.rules.pattern import Wildcard, Match, Op, Scalar
+from graphc.rules.pattern import Match, Op, Scalar, Wildcard
 
 _x, _y, _c = Wildcard("x"), Wildcard("y"), Wildcard("c")
 
@@ -92,9 +92,7 @@ SIMPLIFY: tuple[Rule, ...] = (
     Rule("multiply_one", "exact", "x · 1 = x", Op("multiply", _x, Scalar(1.0)), lambda m: m.x),
     Rule("divide_one", "exact", "x / 1 = x", Op("divide", _x, Scalar(1.0)), lambda m: m.x),
     Rule("add_negative_zero", "exact", "x + (-0) = x", Op("add", _x, Scalar(-0.0)), lambda m: m.x),
-    Rule(
-        "add_zero", "exact", "x + 0 = x, for integers (-0 + 0 is +0)", Op("add", _x, Scalar(0.0)), _if_integer
-    ),
+    Rule("add_zero", "exact", "x + 0 = x, for integers (-0 + 0 is +0)", Op("add", _x, Scalar(0.0)), _if_integer),
     Rule("subtract_zero", "exact", "x - 0 = x", Op("subtract", _x, Scalar(0.0)), lambda m: m.x),
     Rule(
         "multiply_zero",

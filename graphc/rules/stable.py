@@ -9,7 +9,7 @@ from graphc.ops.arithmetic import abs, negative
 from graphc.ops.exponential import expm1, log1p, sigmoid
 from graphc.ops.reductions import logsumexp
 from graphc.rules.engine import Rule
-from graphc.rules.pattern import Wildcard, Match, Op, Scalar
+from graphc.rules.pattern import Match, Op, Scalar, Wildcard
 
 _x = Wildcard("x")
 _exp = Op("exp", _x, name="exp")

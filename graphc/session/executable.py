@@ -51,7 +51,11 @@ class Executable:
     """
 
     def __init__(
-        self, plan: CompiledPlan, state: State, unflatten: Callable[[Sequence[Any]], Any], positions: Sequence[int | None]
+        self,
+        plan: CompiledPlan,
+        state: State,
+        unflatten: Callable[[Sequence[Any]], Any],
+        positions: Sequence[int | None],
     ) -> None:
         self.plan = plan
         self._state = state

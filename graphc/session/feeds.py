@@ -109,9 +109,7 @@ def solve(parameters: Sequence[Tensor], shapes: Sequence[tuple[int, ...]], guard
     return sizes
 
 
-def by_position(
-    parameters: Sequence[Tensor], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> list[Any]:
+def by_position(parameters: Sequence[Tensor], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
     """Arguments in the order of the parameters.
 
     Raises:
