@@ -1,19 +1,15 @@
 """`make demo`: trains on real handwritten digits, and shows what the compiler did on the way."""
 
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from train_digits import BATCH, build, load_digits
 
 import graphc as gc
-
-sys.path.insert(0, str(Path(__file__).parent))
-from train_digits import BATCH, build, load_digits
 
 EPOCHS = 30
 SHADES = " ░▒▓█"

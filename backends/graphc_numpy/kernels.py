@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,8 @@ _BLOCK = 1024  # elements: temporaries of a block stay in the first-level cache
 
 def fallback(out: Array, function: Callable[..., Any] | str, attrs: Mapping[str, Any], *inputs: Array) -> None:
     """The op's own `array_fn`: for what NumPy cannot do in place. Allocates the result once more."""
-    if isinstance(function, str):
-        result = getattr(np, function)(*inputs, **attrs)
-    else:
-        result = function(np, *inputs, **attrs)
-    np.copyto(out, result)
+    call = partial(getattr(np, function)) if isinstance(function, str) else partial(function, np)
+    np.copyto(out, call(*inputs, **attrs))
 
 
 def reshape_into(out: Array, x: Array) -> None:

@@ -200,7 +200,7 @@ class _Scheduler:
     def _order(self, direct: dict[int, int], copied: list[int]) -> tuple[list[int], int]:
         """A topological order in which every reader of an old state comes before its writer, and writers come last.
 
-        Where such demands contradict each other (two variables that swap), a direct write becomes a copy of a temporary.
+        Where such demands contradict each other (two variables that swap), a direct write gives way to a copy.
         """
         while True:
             order, stuck = self._try_order({**direct, **{c: self.steps[c].outputs[0] for c in copied}})

@@ -152,7 +152,7 @@ class Session:
             got=repr(leaf),
         )
 
-    def _placeholder(self, feed: Tensor | str) -> Tensor:
+    def _placeholder(self, feed: object) -> Tensor:
         known = self.graph.placeholders
         if isinstance(feed, str):
             if feed not in known:
@@ -335,6 +335,11 @@ def _reject_repeated(parameters: Sequence[Tensor]) -> None:
         seen.add(node)
 
 
+def _require_placeholder(node: object) -> None:
+    if not isinstance(node, Tensor) or node.op.name != "placeholder":
+        raise FeedError("an input must be a placeholder", got=repr(node))
+
+
 class _Stateless:
     """The state of a graph without variables."""
 
@@ -368,8 +373,7 @@ def compile_function(
         if not isinstance(leaf, Tensor):
             raise FetchError("this cannot be compiled", expected="tensors", got=repr(leaf))
     for node in inputs:
-        if not isinstance(node, Tensor) or node.op.name != "placeholder":
-            raise FeedError("an input must be a placeholder", got=repr(node))
+        _require_placeholder(node)
     _reject_repeated(inputs)
     graph = Graph(inputs, leaves, (), _owner_name(leaves))
     if graph.variables:
