@@ -37,6 +37,8 @@ class Trait(enum.Enum):
     INEXACT = "inexact"  # libraries differ in the last bits
     CAN_FAIL = "can fail"  # may raise when it runs: never part of a commit, never folded
 
+    __hash__ = object.__hash__  # members are singletons; the hash of the enum module is slow
+
 
 Infer = Callable[[tuple[TensorType, ...], Mapping[str, Any]], NodeType]
 VjpOfInput = Callable[["Tensor", "Tensor"], "Tensor"]

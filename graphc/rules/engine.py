@@ -10,7 +10,7 @@ from graphc.errors import InternalError, Origins, RewriteLoopError, merge_origin
 from graphc.ir.ledger import Hit, Ledger
 from graphc.ir.tensor import Tensor, inherit, rebuild, tuple_elements
 from graphc.ops.layout import broadcast_to
-from graphc.rules.pattern import Op, Replace, Scalar, Wildcard, match
+from graphc.rules.pattern import Op, Replace, Scalar, Wildcard, match, may_match
 
 _LONGEST_CHAIN = 200
 
@@ -63,6 +63,7 @@ class Rewriter:
         self.limit = limit
         self.hits = 0
         self._by_op: dict[str, list[Rule]] = defaultdict(list)
+        self._by_heads: dict[tuple[str, ...], tuple[Rule, ...]] = {}
         for rule in rules:
             if rule.exactness in allowed:
                 self._by_op[rule.pattern.op].append(rule)
@@ -106,7 +107,7 @@ class Rewriter:
         """What the first rule that matches makes of a node."""
         if self.limit is not None and self.hits >= self.limit:
             return None
-        for rule in self._by_op.get(new.op.name, ()):
+        for rule in self._candidates(new):
             found = match(rule.pattern, new, self.barriers)
             if found is None:
                 continue
@@ -119,6 +120,18 @@ class Rewriter:
             self._count(rule, node, new, result, origins)
             return result
         return None
+
+    def _candidates(self, node: Tensor) -> tuple[Rule, ...]:
+        """The rules whose patterns fit the op of a node and those of its inputs; looked up once per combination."""
+        rules = self._by_op.get(node.op.name)
+        if rules is None:
+            return ()
+        sources = [source.op.name for source in node.inputs]
+        heads = (node.op.name, *sources)
+        found = self._by_heads.get(heads)
+        if found is None:
+            found = self._by_heads[heads] = tuple(r for r in rules if may_match(r.pattern, node.op, sources))
+        return found
 
     def _count(self, rule: Rule, node: Tensor, new: Tensor, result: Tensor, origins: Origins) -> None:
         self.hits += 1

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from graphc.ir.key import structural_key
-from graphc.ir.opdef import Trait
+from graphc.ir.opdef import OpDef, Trait
 from graphc.ir.tensor import Tensor
 
 
@@ -46,6 +46,7 @@ class Op:
 Pattern: TypeAlias = Wildcard | Scalar | Op
 
 
+_KEEPS_NUMBERS = ("broadcast_to", "reshape")  # of one number they make nothing but that number
 _FOLDED = 64  # elements: folding makes constants of this size out of a broadcast number
 _Bound: TypeAlias = dict[str, Any]
 _NODES = "matched nodes"  # cannot be the name of a part of a pattern
@@ -70,52 +71,74 @@ class Match(dict[str, Any]):
 
 def match(pattern: Pattern, node: Tensor, opaque: Container[Tensor] = ()) -> Match | None:
     """The bindings if the node matches. Nodes in `opaque` match only as a whole."""
-    found = _match(pattern, node, {"root": node, _NODES: ()}, opaque)
-    if found is None:
+    bound: _Bound = {"root": node, _NODES: ()}
+    if not _match(pattern, node, bound, opaque):
         return None
-    nodes = found.pop(_NODES)
-    return Match(found, nodes, opaque)
+    nodes = bound.pop(_NODES)
+    return Match(bound, nodes, opaque)
 
 
-def _match(pattern: Pattern, node: Tensor, bound: _Bound, opaque: Container[Tensor]) -> _Bound | None:
+def _match(pattern: Pattern, node: Tensor, bound: _Bound, opaque: Container[Tensor]) -> bool:
+    """Binds as it goes; what a failure leaves behind is for the caller to drop."""
     if isinstance(pattern, Wildcard):
-        known = bound.get(pattern.name)
-        if known is None:
-            return {**bound, pattern.name: node}
-        return bound if known is node or structural_key(known) == structural_key(node) else None
+        known = bound.setdefault(pattern.name, node)
+        return known is node or structural_key(known) == structural_key(node)
     if isinstance(pattern, Scalar):
         return _match_scalar(pattern, node, bound, opaque)
     if node.op.name != pattern.op or node in opaque or len(node.inputs) != len(pattern.inputs):
-        return None
-    bound = {**bound, _NODES: (*bound[_NODES], node)}
+        return False
+    bound[_NODES] = (*bound[_NODES], node)
     if pattern.name:
         bound[pattern.name] = node
-    orders = [node.inputs]
-    if Trait.COMMUTATIVE in node.op.traits:
-        orders.append(node.inputs[::-1])
-    for inputs in orders:
-        found: _Bound | None = bound
-        for part, source in zip(pattern.inputs, inputs, strict=True):
-            found = None if found is None else _match(part, source, found, opaque)
-        if found is not None:
-            return found
-    return None
+    if Trait.COMMUTATIVE not in node.op.traits:
+        return _match_all(pattern.inputs, node.inputs, bound, opaque)
+    before = dict(bound)
+    if _match_all(pattern.inputs, node.inputs, bound, opaque):
+        return True
+    bound.clear()
+    bound.update(before)
+    return _match_all(pattern.inputs, node.inputs[::-1], bound, opaque)
 
 
-def _match_scalar(pattern: Scalar, node: Tensor, bound: _Bound, opaque: Container[Tensor]) -> _Bound | None:
+def _match_all(parts: Sequence[Pattern], sources: Sequence[Tensor], bound: _Bound, opaque: Container[Tensor]) -> bool:
+    for part, source in zip(parts, sources, strict=True):
+        if not _match(part, source, bound, opaque):
+            return False
+    return True
+
+
+def _match_scalar(pattern: Scalar, node: Tensor, bound: _Bound, opaque: Container[Tensor]) -> bool:
     value = scalar_value(node, opaque)
     if value is None or (pattern.value is not None and not same_number(value, pattern.value)):
-        return None
-    return {**bound, pattern.name: value} if pattern.name else bound
+        return False
+    if pattern.name:
+        bound[pattern.name] = value
+    return True
+
+
+def may_match(pattern: Op, op: OpDef, sources: Sequence[str]) -> bool:
+    """Whether a pattern could match a node of an op over inputs of ops of these names."""
+    if pattern.op != op.name or len(pattern.inputs) != len(sources):
+        return False
+    orders = [sources, sources[::-1]] if Trait.COMMUTATIVE in op.traits else [sources]
+    return any(all(map(_may_be, pattern.inputs, order)) for order in orders)
+
+
+def _may_be(pattern: Pattern, op: str) -> bool:
+    if isinstance(pattern, Op):
+        return pattern.op == op
+    return isinstance(pattern, Wildcard) or op == "constant" or op in _KEEPS_NUMBERS
 
 
 def scalar_value(node: Tensor, opaque: Container[Tensor] = ()) -> Any | None:
     """The one number that a constant, or a broadcast of one, consists of; else `None`. A NumPy scalar."""
-    while node.op.name in ("broadcast_to", "reshape") and node not in opaque:
+    while node.op.name in _KEEPS_NUMBERS and node not in opaque:
         node = node.inputs[0]
     if node.op.name != "constant" or node in opaque:
         return None
     value: np.ndarray = node.attrs["value"]
+    if not value.ndim:
+        return value[()]
     if not 1 <= value.size <= _FOLDED:
         return None
     first = value.reshape(-1)[:1]
