@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections import deque
-from collections.abc import Sequence
-from itertools import starmap
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -69,9 +70,14 @@ class NumpyBackend:
         """A zeroed array for a variable."""
         return np.zeros([int(size) for size in type.shape if isinstance(size, int)], type.dtype.numpy)
 
-    def to_device(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+    def to_device(
+        self, pairs: Sequence[tuple[np.ndarray, np.ndarray]], committed: Callable[[], object] | None = None
+    ) -> None:
         """Copies into the arrays of variables, in one call of C code."""
-        deque(starmap(np.copyto, pairs), 0)
+        calls: list[Callable[[], object]] = [partial(operator.setitem, target, ..., source) for target, source in pairs]
+        if committed is not None:
+            calls.append(committed)
+        deque(map(operator.call, calls), 0)
 
     def to_host(self, array: np.ndarray) -> np.ndarray:
         """A fresh copy."""

@@ -38,7 +38,7 @@ class Operands(NamedTuple):
     output: str
     attr: Callable[[str], str]
     origins: Callable[[], str]
-    bound: Callable[[Any], str]
+    bound: Callable[[Any, str], str]
 
 
 Row = Callable[[Step, Operands], list[Line]]
@@ -84,13 +84,18 @@ def _kernel(name: str, *attrs: str, origins: bool = False) -> Row:
     return row
 
 
+def _assign(target: str, source: str) -> Line:
+    """`target[...] = source`, whatever the dtypes. Unlike `np.copyto`, it never enters Python code."""
+    return Line("setitem", (target, "...", source))
+
+
 def _where(step: Step, o: Operands) -> list[Line]:
     condition, first, second = o.inputs
-    return [Line("copyto", (o.output, second)), Line("copyto", (o.output, first, "'same_kind'", condition))]
+    return [_assign(o.output, second), Line("copyto", (o.output, first, "'same_kind'", condition))]
 
 
 def _one(o: Operands) -> str:
-    return o.bound(np.ones((), o.types[0].dtype.numpy))
+    return o.bound(np.ones((), o.types[0].dtype.numpy), "1")
 
 
 def _sigmoid(step: Step, o: Operands) -> list[Line]:
@@ -107,7 +112,7 @@ def _rsqrt(step: Step, o: Operands) -> list[Line]:
 
 
 def _relu(step: Step, o: Operands) -> list[Line]:
-    return [Line("maximum", (o.inputs[0], o.bound(np.zeros((), o.types[0].dtype.numpy)), f"out={o.output}"))]
+    return [Line("maximum", (o.inputs[0], o.bound(np.zeros((), o.types[0].dtype.numpy), "0"), f"out={o.output}"))]
 
 
 def _pow(step: Step, o: Operands) -> list[Line]:
@@ -122,7 +127,7 @@ def _position(name: str) -> Row:
 
 def _fallback(step: Step, o: Operands) -> list[Line]:
     attrs = "dict(" + ", ".join(f"{name}={o.attr(name)}" for name in step.attrs) + ")"
-    return [Line("fallback", (o.output, o.bound(step.op.array_fn), attrs, *o.inputs))]
+    return [Line("fallback", (o.output, o.bound(step.op.array_fn, step.op.name), attrs, *o.inputs))]
 
 
 ROWS: dict[str, Row] = {
@@ -130,10 +135,10 @@ ROWS: dict[str, Row] = {
     **{op: _reduce(name) for op, name in _REDUCTIONS.items()},
     "argmax": _position("argmax"),
     "argmin": _position("argmin"),
-    "astype": lambda step, o: [Line("copyto", (o.output, o.inputs[0], "'unsafe'"))],
+    "astype": lambda step, o: [_assign(o.output, o.inputs[0])],
     "check_numerics": _kernel("check_into", "message", origins=True),
     "concat": lambda step, o: [Line("concatenate", (f"({', '.join(o.inputs)},)", o.attr("axis"), o.output))],
-    "copy": lambda step, o: [Line("copyto", (o.output, o.inputs[0]))],
+    "copy": lambda step, o: [_assign(o.output, o.inputs[0])],
     "erf": _kernel("erf_into"),
     "matmul": _ufunc("matmul"),
     "pad": _kernel("pad_into", "pad_width"),
@@ -151,8 +156,8 @@ ROWS: dict[str, Row] = {
 
 VIEWS = frozenset({"broadcast_to", "permute_dims", "reshape", "slice"})
 
-ATOMIC = frozenset({*UFUNCS, *_REDUCTIONS, "astype", "matmul", "relu", "rsqrt", "sigmoid", "where"})
-"""Written as calls of C functions only."""
+ATOMIC = frozenset({*UFUNCS, *_REDUCTIONS, "astype", "matmul", "relu", "rsqrt", "sigmoid"})
+"""Written as calls that never enter Python code, where a signal could be handled; `np.copyto` enters its dispatcher."""
 
 OVERWRITES = {
     **{op: tuple(range(getattr(np, name).nin)) for op, name in UFUNCS.items()},
@@ -183,7 +188,6 @@ NAMESPACE: dict[str, Any] = {
             "concatenate",
             "copyto",
             "empty",
-            "errstate",
             "matmul",
             "power",
             "reciprocal",
@@ -193,6 +197,7 @@ NAMESPACE: dict[str, Any] = {
     "call": operator.call,
     "deque": deque,
     "partial": partial,
+    "setitem": operator.setitem,
 }
 """What emitted code can name."""
 

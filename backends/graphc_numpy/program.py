@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import Context
+from functools import partial
 from itertools import chain, count, pairwise
 from typing import Any
 
@@ -18,9 +20,18 @@ from graphc.plan.memory import pack
 from . import emit
 
 _CHUNK = 250  # steps: CPython compiles a long function in more than linear time
+_BUFFER = 2048  # elements: NumPy copies broadcast operands in such pieces; 8192, its default, are no faster
 _RUNTIME = (SlotKind.FEED, SlotKind.OUTPUT)
 
 Call = Callable[..., Sequence[Any]]
+
+
+def _numpy_settings() -> Context:
+    """A context in which NumPy runs a plan; to enter it costs a tenth of `np.errstate`. One call at a time may."""
+    context = Context()
+    context.run(np.seterr, all="ignore")  # IEEE 754 answers are the law; warnings are not
+    context.run(np.setbufsize, _BUFFER)
+    return context
 
 
 class _Names:
@@ -128,8 +139,8 @@ class NumpyProgram:
             [self.plan.slots[index].type for index in step.inputs],
             self._use(chunk, step.outputs[0]),
             lambda name: self._literal(chunk, step.attrs[name]),
-            lambda: self._bound(chunk, step.origins),
-            lambda value: self._bound(chunk, value),
+            lambda: self._bound(chunk, step.origins, str(step.origins)),
+            lambda value, comment: self._bound(chunk, value, comment),
         )
 
     def _use(self, chunk: _Chunk, index: int) -> str:
@@ -158,15 +169,15 @@ class NumpyProgram:
             return repr(value)
         if isinstance(value, tuple) and all(isinstance(item, int) for item in value):
             return repr(value)
-        return self._bound(chunk, value)
+        return self._bound(chunk, value, str(value))
 
-    def _bound(self, chunk: _Chunk, value: Any) -> str:
+    def _bound(self, chunk: _Chunk, value: Any, comment: str) -> str:
         """A name for a value that is made when the plan is bound."""
         name = self._extra_names.get(id(value))
         if name is None:
             name = self._extra_names[id(value)] = f"k{len(self._extra)}"
             self._extra[name] = value
-        chunk.bound[name] = str(value).replace("\n", " ")[:60]
+        chunk.bound[name] = comment.replace("\n", " ")[:60]
         return name
 
     def _deaths(self) -> dict[int, list[int]]:
@@ -185,7 +196,7 @@ class NumpyProgram:
         assert slot.base is not None
         assert slot.op is not None
         base, name = self.names[slot.base], self.names[index]
-        function = self._bound(chunk, slot.op.array_fn)
+        function = self._bound(chunk, slot.op.array_fn, slot.op.name)
         attrs = ", ".join(f"{key}={self._literal(chunk, value)}" for key, value in slot.attrs.items())
         return f"{name} = {function}(np, {base}, {attrs})"
 
@@ -219,10 +230,8 @@ class NumpyProgram:
         for index in outputs:
             name = self.names[index]
             lines.append(f"        {name} = empty(shape_{name}, '{self.plan.slots[index].type.dtype}')")
-        lines.append("        with errstate(all='ignore'):  # IEEE 754 answers are the law; warnings are not")
-        lines += ["            pass"] if not names else []
         for name, chunk in zip(names, self._chunks, strict=True):
-            lines.append(f"            {name}({', '.join(self.names[index] for index in chunk.runtime)})")
+            lines.append(f"        {name}({', '.join(self.names[index] for index in chunk.runtime)})")
         lines.append(f"        return [{', '.join(self.names[index] for index in self.plan.results)}]")
         lines.append("    return run")
         return "\n".join(lines) + "\n"
@@ -257,7 +266,8 @@ class NumpyProgram:
             reference.static_shape(self.plan.slots[index].type.shape, sizes)
             for index in dict.fromkeys(self.plan.results)
         ]
-        return self._binders[-1]([*runs, *shapes]), arena.nbytes
+        run = self._binders[-1]([*runs, *shapes])
+        return partial(_numpy_settings().run, run), arena.nbytes
 
     def _make_arena(self, sizes: Mapping[str, int]) -> tuple[np.ndarray, list[int]]:
         concrete = [(i.start, i.end, dims.evaluate(i.nbytes, sizes)) for i in self.plan.intervals]

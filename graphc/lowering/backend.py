@@ -68,8 +68,15 @@ class Backend(Protocol):
         """A device array for a variable."""
         ...
 
-    def to_device(self, pairs: Sequence[tuple[Any, np.ndarray]]) -> None:
-        """Copies host arrays into device arrays, (target, source) each; no signal interrupts it half-way."""
+    def to_device(
+        self, pairs: Sequence[tuple[Any, np.ndarray]], committed: Callable[[], object] | None = None
+    ) -> None:
+        """Copies host arrays into device arrays, (target, source) each; no signal interrupts it half-way.
+
+        Args:
+            pairs: of equal shapes and dtypes.
+            committed: called last, as part of it, as in `Program.bind`.
+        """
         ...
 
     def to_host(self, array: Any) -> np.ndarray:
