@@ -38,7 +38,9 @@ class Graph:
         return self.results + tuple(value for _, value in self.updates)
 
     def with_outputs(self, outputs: Sequence[Tensor]) -> Graph:
-        """The same graph with other outputs, in the order of `outputs`."""
+        """The same graph with other outputs, in the order of `outputs`; itself if they are the same."""
+        if list(map(id, outputs)) == list(map(id, self.outputs)):
+            return self
         values = outputs[len(self.results) :]
         updates = [(variable, value) for (variable, _), value in zip(self.updates, values, strict=True)]
         return Graph(self.parameters, outputs[: len(self.results)], updates, self.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -35,14 +34,24 @@ _next_id = itertools.count(1).__next__
 _inherited: ContextVar[Origins | None] = ContextVar("graphc_inherited_origins", default=None)
 
 
-@contextlib.contextmanager
-def inherit(origins: Origins) -> Iterator[None]:
+class _Inheritance:
+    """A context manager in few words: rewriting enters one for each rule that matches."""
+
+    __slots__ = ("_origins", "_token")
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
+
+    def __enter__(self) -> None:
+        self._token = _inherited.set(self._origins)
+
+    def __exit__(self, *error: object) -> None:
+        _inherited.reset(self._token)
+
+
+def inherit(origins: Origins) -> _Inheritance:
     """Nodes that are made inside take these origins instead of the user's current line."""
-    token = _inherited.set(origins)
-    try:
-        yield
-    finally:
-        _inherited.reset(token)
+    return _Inheritance(origins)
 
 
 def current_origins() -> Origins:
@@ -364,10 +373,10 @@ def rebuild(node: Tensor, inputs: Sequence[Tensor]) -> Tensor:
 
     The type is inferred again only where an input's type changed.
     """
-    if all(new is old for new, old in zip(inputs, node.inputs, strict=True)):
+    if list(map(id, inputs)) == list(map(id, node.inputs)):
         return node
     inputs = tuple(inputs)
-    if all(new.type == old.type for new, old in zip(inputs, node.inputs, strict=True)):
+    if [new.type for new in inputs] == [old.type for old in node.inputs]:
         return Tensor(node.op, inputs, node.attrs, node.type, node.origins, node.owner, node.guards)
     with inherit(node.origins):
         return apply(node.op, inputs, **node.attrs)

@@ -26,20 +26,32 @@ def _scalar_like(node: Tensor, value: float) -> Tensor:
     return constant_node(np.asarray(value, node.dtype.numpy))
 
 
-def _rank(node: Tensor) -> tuple[bool, bytes]:
-    """Constants last, the others by structural key."""
-    return scalar_value(node) is not None or node.op.name == "constant", structural_key(node)
+def _is_unsorted(node: Tensor) -> bool:
+    """Constants come last, the others by structural key."""
+    first, second = node.inputs
+    if first is second:
+        return False
+    first_is_constant, second_is_constant = _is_constant(first), _is_constant(second)
+    if first_is_constant != second_is_constant:
+        return first_is_constant
+    return structural_key(second) < structural_key(first)
 
 
-def _sort_operands(m: Match) -> Tensor | None:
-    first, second = m.root.inputs
-    return apply(m.root.op, (second, first)) if _rank(second) < _rank(first) else None
+def _is_constant(node: Tensor) -> bool:
+    return node.op.name == "constant" or scalar_value(node) is not None
 
 
 def _sort_rules() -> tuple[Rule, ...]:
     names = sorted(op.name for op in OPS.values() if Trait.COMMUTATIVE in op.traits)
     return tuple(
-        Rule(f"sort_{name}", "exact", f"{name}(x, y) = {name}(y, x)", Op(name, _x, _y), _sort_operands)
+        Rule(
+            f"sort_{name}",
+            "exact",
+            f"{name}(x, y) = {name}(y, x)",
+            Op(name, _x, _y),
+            lambda m: apply(m.root.op, m.root.inputs[::-1]),
+            precheck=_is_unsorted,
+        )
         for name in names
     )
 
@@ -75,6 +87,10 @@ def _drop_full_slice(m: Match) -> Tensor | None:
     zeros, ones = (0,) * len(shape), (1,) * len(shape)
     same = attrs["starts"] == zeros and attrs["steps"] == ones and attrs["lengths"] == shape
     return m.x if same else None
+
+
+def _reads_broadcast(node: Tensor) -> bool:
+    return "broadcast_to" in [source.op.name for source in node.inputs]
 
 
 def _broadcast_implied(m: Match) -> Tensor | None:
@@ -117,7 +133,15 @@ def _implied_rules() -> tuple[Rule, ...]:
     )
     identity = "f(x, broadcast(y)) = f(x, y) if x has the shape of the result"
     return tuple(
-        Rule(f"implied_broadcast_{name}", "exact", identity, Op(name, _x, _y), _broadcast_implied) for name in names
+        Rule(
+            f"implied_broadcast_{name}",
+            "exact",
+            identity,
+            Op(name, _x, _y),
+            _broadcast_implied,
+            precheck=_reads_broadcast,
+        )
+        for name in names
     )
 
 

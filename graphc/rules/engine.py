@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from graphc.errors import InternalError, Origins, RewriteLoopError, merge_origins
@@ -25,6 +25,7 @@ class Rule(NamedTuple):
         pattern: what is looked for.
         replace: the replacement, or `None` where the proviso does not hold.
         ulps: for `close`: how far the result may be off.
+        precheck: a quick look at the node, which spares the match where it says no; for patterns that match anything.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Rule(NamedTuple):
     pattern: Op
     replace: Replace
     ulps: int = 0
+    precheck: Callable[[Tensor], bool] | None = None
 
 
 class Rewriter:
@@ -108,6 +110,8 @@ class Rewriter:
         if self.limit is not None and self.hits >= self.limit:
             return None
         for rule in self._candidates(new):
+            if rule.precheck is not None and not rule.precheck(new):
+                continue
             found = match(rule.pattern, new, self.barriers)
             if found is None:
                 continue
