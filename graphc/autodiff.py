@@ -109,6 +109,13 @@ def _active_nodes(order: Sequence[Tensor], leaves: frozenset[Tensor]) -> set[Ten
     return active
 
 
+def first_cut(ys: Sequence[Tensor], x: Tensor) -> Tensor | None:
+    """The first node that depends on x and passes no gradient on: it gives no floats, or is `stop_gradient`."""
+    order = toposort(ys)
+    active = _active_nodes(order, frozenset({x}))
+    return next((node for node in order if node not in active and any(s in active for s in node.inputs)), None)
+
+
 def _holds_floats(node: Tensor) -> bool:
     return any(kind.dtype.kind == "float" for kind in tuple_elements(node))
 
@@ -153,11 +160,11 @@ def require_scalar(y: Tensor) -> None:
     """
     if y.shape:
         raise ShapeError(
-            "the gradient of a tensor with axes needs cotangents",
-            expected="a scalar, or grad_ys of the shape of ys",
+            "gradients start from a scalar, unless grad_ys is given",
+            expected="a scalar, or grad_ys with a weight for every element",
             got=repr(y),
-            fix="reduce it with gc.sum or gc.mean, or pass grad_ys=gc.ones_like(y)",
+            fix="reduce it with gc.mean or gc.sum; or weigh all elements alike: grad_ys=gc.ones_like(y)",
         )
 
 
-__all__ = ["require_scalar", "vjp"]
+__all__ = ["first_cut", "require_scalar", "vjp"]

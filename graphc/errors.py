@@ -15,12 +15,11 @@ from types import CodeType
 from typing import NamedTuple
 
 _OWN_PACKAGES = frozenset(
-    {
-        "backends", "contextlib", "functools", "graphc", "graphc_cupy", "graphc_jax", "graphc_native",
-        "graphc_numpy", "numpy",
-    }
-)  # fmt: skip
+    {"contextlib", "functools", "graphc", "graphc_cupy", "graphc_jax", "graphc_native", "graphc_numpy", "numpy"}
+)
+_CHECKOUT = "backends.graphc_"  # how our backends are called in a checkout that is not installed
 _MOST_LINES = 4
+_MOST_NAMES = 20  # of a list of known names; of a longer one, those that come near are shown
 
 
 class Line(NamedTuple):
@@ -64,8 +63,9 @@ def user_origins() -> Origins:
         code = frame.f_code
         internal = _internal_files.get(code.co_filename)
         if internal is None:
-            package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-            internal = _internal_files[code.co_filename] = package in _OWN_PACKAGES
+            internal = _is_own(str(frame.f_globals.get("__name__", "")))
+            if not code.co_filename.startswith("<"):  # "<string>" is both a dataclass of ours and `python -c`
+                _internal_files[code.co_filename] = internal
         if not internal:
             break
         if frame.f_back is None:
@@ -77,6 +77,10 @@ def user_origins() -> Origins:
         line = Line(code.co_filename, frame.f_lineno, code.co_name)
         found = _origins_of_line[place] = Origins((line,), 1)
     return found
+
+
+def _is_own(module: str) -> bool:
+    return module.partition(".")[0] in _OWN_PACKAGES or module.startswith(_CHECKOUT)
 
 
 def merge_origins(several: Iterable[Origins]) -> Origins:
@@ -156,8 +160,20 @@ class UnknownNameError(GraphcError, LookupError):
     """A name that nothing carries; the message lists the known ones."""
 
 
+class UnknownAttributeError(UnknownNameError, AttributeError):
+    """`gc.name` or `tensor.name` where there is no such thing."""
+
+
+class UnknownOptionError(UnknownNameError, TypeError):
+    """A keyword argument that no option is called by."""
+
+
 class FeedError(GraphcError, ValueError):
     """A feed that is missing, unknown, given twice or does not fit its placeholder."""
+
+
+class UnknownFeedError(UnknownNameError, FeedError):
+    """A feed for a name that no placeholder carries."""
 
 
 class FeedTypeError(FeedError, TypeError):
@@ -228,14 +244,41 @@ class RewriteLoopError(InternalError):
     """A rewrite rule keeps producing what it matches."""
 
 
-def unknown_name(kind: str, name: object, known: Sequence[str]) -> UnknownNameError:
-    """An error for an unknown name that suggests the nearest and lists the known ones."""
+def unknown_name(
+    kind: str,
+    name: object,
+    known: Sequence[str],
+    *,
+    fix: str | None = None,
+    error: type[UnknownNameError] = UnknownNameError,
+) -> UnknownNameError:
+    """An error for an unknown name that suggests the nearest and lists the known ones.
+
+    Args:
+        kind: what is named, for example `"backend"`.
+        name: what was asked for.
+        known: all names that there are.
+        fix: what to do if none of them is near.
+        error: the class to make.
+    """
     near = difflib.get_close_matches(str(name), known, n=1)
-    listed = ", ".join(sorted(known)[:20]) or "none"
-    more = f" … {len(known)} in all" if len(known) > 20 else ""
-    return UnknownNameError(
+    if near:
+        fix = f"did you mean {near[0]!r}?"
+    found = error(
         f"there is no {kind} named {name!r}",
-        expected=f"one of: {listed}{more}",
+        expected=_listed(str(name), known),
         got=repr(name),
-        fix=f"did you mean {near[0]!r}?" if near else None,
+        fix=fix or ("use one of these names" if known else f"make a {kind} of that name first"),
     )
+    if isinstance(found, AttributeError):
+        found.name = str(name)  # left to Python, it would add a suggestion of its own to the last line
+    return found
+
+
+def _listed(name: str, known: Sequence[str]) -> str:
+    if not known:
+        return "nothing: there is none"
+    if len(known) <= _MOST_NAMES:
+        return "one of: " + ", ".join(sorted(known))
+    near = difflib.get_close_matches(name, known, n=_MOST_NAMES // 2, cutoff=0.5)
+    return f"one of {len(known)} names" + (", such as: " + ", ".join(near) if near else "")

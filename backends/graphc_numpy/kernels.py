@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import NumericsError, Origins, OutOfRangeError
+from graphc.errors import Origins, OutOfRangeError
 from graphc.ops.indexing import numpy_slices
+from graphc.ops.structure import numerics_error
 
 Array = np.ndarray
 
@@ -53,8 +54,9 @@ def check_range(indices: Array, size: int, what: str, origins: Origins) -> None:
     if low < -size or high >= size:
         raise OutOfRangeError(
             f"{what}: an index is out of range",
-            expected=f"{-size} … {size - 1}" if size else "no index: the axis is empty",
+            expected=f"indices from {-size} to {size - 1}" if size else "no index: the axis is empty",
             got=f"indices from {low} to {high}",
+            fix="look for wrong labels or ids in what is fed; gc.clip keeps indices in range",
             origins=origins,
         )
 
@@ -81,17 +83,8 @@ def check_into(out: Array, x: Array, message: str, origins: Origins) -> None:
     Raises:
         NumericsError: it is not.
     """
-    finite = np.isfinite(x)
-    if not finite.all():
-        nans = int(np.isnan(x).sum())
-        bad = int(x.size - finite.sum())
-        raise NumericsError(
-            f"check_numerics{': ' + message if message else ''}: {bad} of {x.size} elements are NaN or infinite",
-            expected="finite numbers",
-            got=f"{nans} NaN, {bad - nans} infinite",
-            fix="put check_numerics before this line to find the first that is not finite",
-            origins=origins,
-        )
+    if not np.isfinite(x).all():
+        raise numerics_error(x, message, origins)
     np.copyto(out, x)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numbers
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias, Union
+from typing import NamedTuple, NoReturn, TypeAlias, Union
 
-from graphc.errors import NO_ORIGINS, Origins, ShapeError
+from graphc.errors import NO_ORIGINS, Origins, ShapeError, StaticGraphError
 
 Dim: TypeAlias = Union[int, "Poly"]
 Shape: TypeAlias = tuple[Dim, ...]
@@ -52,8 +52,31 @@ class Poly:
     def __hash__(self) -> int:
         return self._hash
 
-    def __bool__(self) -> bool:
-        raise ShapeError(f"the size {self} is not known before the graph runs", fix="use gc.dim_value")
+    def _no_value(self, expected: str) -> NoReturn:
+        raise StaticGraphError(
+            f"the size {self} is not known before the graph runs",
+            expected=expected,
+            got=f"the symbolic size {self}",
+            fix="compute with it as a tensor: gc.dim_value(size); or declare the placeholder with a number",
+        )
+
+    def __bool__(self) -> NoReturn:
+        self._no_value("a size that is either 0 or not")
+
+    def __index__(self) -> NoReturn:
+        self._no_value("an int")
+
+    __int__ = __float__ = __index__
+
+    def __truediv__(self, other: object) -> NoReturn:
+        self._no_value("whole sizes: // divides them")
+
+    __rtruediv__ = __truediv__
+
+    def __lt__(self, other: object) -> NoReturn:
+        self._no_value("two sizes of which one is known to be smaller")
+
+    __le__ = __gt__ = __ge__ = __lt__
 
     def __str__(self) -> str:
         if not self._text:
@@ -324,7 +347,9 @@ def take_guards(origins: Origins) -> tuple[Guard, ...]:
     return taken
 
 
-def require_equal(left: Dim, right: Dim, reason: str) -> Dim:
+def require_equal(
+    left: Dim, right: Dim, reason: str, *, expected: str = "equal sizes, not {left} and {right}", fix: str | None = None
+) -> Dim:
     """Holds two dims for equal: returns the plainer of them, leaves a guard where that is undecided.
 
     Raises:
@@ -333,12 +358,12 @@ def require_equal(left: Dim, right: Dim, reason: str) -> Dim:
     if left == right:
         return left
     if isinstance(left - right, int):
-        raise ShapeError(reason, expected=f"{left} == {right}")
+        raise ShapeError(reason, expected=expected.format(left=left, right=right), fix=fix)
     _pending.guards.append(Guard(left, "==", right, reason))
     return right if isinstance(right, int) else left
 
 
-def require_at_least(larger: Dim, smaller: Dim, reason: str) -> None:
+def require_at_least(larger: Dim, smaller: Dim, reason: str, *, fix: str | None = None) -> None:
     """Holds `larger >= smaller` for true, and leaves a guard where that is undecided.
 
     Raises:
@@ -347,7 +372,7 @@ def require_at_least(larger: Dim, smaller: Dim, reason: str) -> None:
     if at_least(larger, smaller):
         return
     if isinstance(larger - smaller, int):
-        raise ShapeError(reason, expected=f"{larger} >= {smaller}")
+        raise ShapeError(reason, expected=f"a size of at least {smaller}, not {larger}", fix=fix)
     _pending.guards.append(Guard(larger, ">=", smaller, reason))
 
 
@@ -367,14 +392,29 @@ def broadcast(shapes: Sequence[Shape]) -> Shape:
         for shape in shapes:
             if len(shape) < -axis or shape[axis] == 1:
                 continue
-            other = shape[axis]
-            size = other if size == 1 else require_equal(size, other, _no_broadcast(shapes))
+            if size == 1:
+                size = shape[axis]
+            elif size != shape[axis]:
+                size = _require_broadcast(size, shape[axis], shapes)
         result.append(size)
     return tuple(result)
 
 
-def _no_broadcast(shapes: Sequence[Shape]) -> str:
-    return "the shapes " + " and ".join(map(shape_text, shapes)) + " do not broadcast"
+def _require_broadcast(left: Dim, right: Dim, shapes: Sequence[Shape]) -> Dim:
+    distinct = sorted(dict.fromkeys(shapes), key=len)
+    short, long = distinct[0], distinct[-1]
+    missing = len(long) - len(short)
+    if missing and short == long[: len(short)]:  # sizes are compared from the last axis on
+        fix = f"let axes follow: gc.expand_dims(…, {tuple(range(-missing, 0)) if missing > 1 else -1})"
+    else:
+        fix = "give one of them another shape: gc.expand_dims adds axes, gc.reshape and slices change sizes"
+    return require_equal(
+        left,
+        right,
+        "the shapes " + " and ".join(map(shape_text, dict.fromkeys(shapes))) + " do not broadcast",
+        expected="sizes that are equal or 1 on each axis, counted from the last; not {left} and {right}",
+        fix=fix,
+    )
 
 
 def shape_text(shape: Shape) -> str:

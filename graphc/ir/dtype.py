@@ -63,6 +63,14 @@ FLOAT = frozenset({float32, float64})
 NUMERIC = INTEGER | FLOAT
 ANY = NUMERIC | BOOL
 SIGNED = frozenset(d for d in NUMERIC if d.kind != "uint")
+_SETS = {
+    BOOL: "bool",
+    INTEGER: "an integer dtype",
+    FLOAT: "float32 or float64",
+    NUMERIC: "an integer or float dtype",
+    SIGNED: "a signed integer or float dtype",
+    BOOL | INTEGER: "bool or an integer dtype",
+}
 
 
 def as_dtype(value: Any) -> DType:
@@ -81,12 +89,24 @@ def as_dtype(value: Any) -> DType:
             raise unknown_name("dtype", value, list(DTYPES))
         return DTYPES[value]
     try:
-        found = _BY_NUMPY.get(np.dtype(value).newbyteorder("="))
+        found = None if value is None else _BY_NUMPY.get(np.dtype(value).newbyteorder("="))  # NumPy's None is float64
     except TypeError:
         found = None
     if found is None:
-        raise DTypeError("this is not a dtype of graphc", expected="one of: " + ", ".join(DTYPES), got=repr(value))
+        raise DTypeError(
+            "graphc has no such dtype",
+            expected="one of: " + ", ".join(DTYPES),
+            got=str(value) if isinstance(value, np.dtype) else repr(value),
+            fix="convert the array with .astype to one of these"
+            if isinstance(value, np.dtype)
+            else "name one of these, gc.float32 for example",
+        )
     return found
+
+
+def names(dtypes: frozenset[DType]) -> str:
+    """A set of dtypes in few words."""
+    return _SETS.get(dtypes) or ", ".join(name for name, dtype in DTYPES.items() if dtype in dtypes)
 
 
 def promote(first: DType, second: DType) -> DType:
@@ -112,7 +132,7 @@ def promote(first: DType, second: DType) -> DType:
     if unsigned.bits == 64:
         raise DTypeError(
             f"{first} and {second} have no common dtype",
-            expected="integers that fit into one of int8 … int64 or uint8 … uint64",
+            expected="two integer dtypes whose values one of int8 … int64 can hold",
             got=f"{first} and {second}",
             fix="convert one of them with .astype first",
         )

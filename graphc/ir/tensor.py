@@ -6,18 +6,20 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from graphc.errors import (
     GraphcError,
     GraphMismatchError,
     InternalError,
     Origins,
+    ShapeError,
     StaticGraphError,
     user_origins,
 )
 from graphc.ir.dims import Dim, Guard, Shape, take_guards
 from graphc.ir.dtype import DType
+from graphc.ir.foreign import numpy_function, numpy_ufunc, unknown_attribute
 from graphc.ir.opdef import FUNCTIONS, Kind, OpDef
 from graphc.ir.types import NodeType, TensorType, TupleType
 
@@ -111,8 +113,29 @@ class Tensor:
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise StaticGraphError(
-            f"a tensor is immutable: {name!r} cannot be set", fix="make a new tensor with an operation"
+            f"a tensor is immutable: {name!r} cannot be set",
+            expected="a new tensor",
+            got=f"an attempt to change {self!r}",
+            fix="make one, for example with gc.reshape or .astype; a new value of a variable: gc.assign(v, value)",
         )
+
+    def __delattr__(self, name: str) -> NoReturn:
+        self.__setattr__(name, None)
+
+    def __setitem__(self, index: object, value: object) -> NoReturn:
+        raise StaticGraphError(
+            "a tensor is immutable: its elements cannot be set",
+            expected="a new tensor",
+            got=f"an attempt to change {self!r}",
+            fix="choose between elements with gc.where(mask, new, t); a new value of a variable: gc.assign(v, value)",
+        )
+
+    if not TYPE_CHECKING:  # for a type checker, every attribute would exist
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):  # protocols that ask whether there is such a thing
+                raise AttributeError(name)
+            raise unknown_attribute(type(self), name)
 
     def __copy__(self) -> Tensor:
         return self
@@ -121,7 +144,12 @@ class Tensor:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise StaticGraphError("a tensor cannot be pickled", fix="save the graph in its text form")
+        raise StaticGraphError(
+            "a tensor cannot be pickled",
+            expected="values, or a graph as text",
+            got=repr(self),
+            fix="pickle what session.run(t) gives, or session.snapshot()",
+        )
 
     # --- what a user asks -------------------------------------------------------------------
 
@@ -154,7 +182,12 @@ class Tensor:
     def T(self) -> Tensor:
         """The transpose of a matrix."""
         if self.ndim != 2:
-            raise StaticGraphError(".T is for matrices", got=str(self.type), fix="use .mT or gc.permute_dims")
+            raise ShapeError(
+                ".T is for matrices only",
+                expected="2 axes",
+                got=str(self.type),
+                fix="exchange the last two with .mT, any with gc.permute_dims; a vector is a column as x[:, None]",
+            )
         return self.mT
 
     @property
@@ -168,32 +201,52 @@ class Tensor:
 
     def __repr__(self) -> str:
         label = f" {self.name!r}" if self.name else ""
-        return f"<graphc.Tensor {self.op.name}{label} {self.type} from {self.origins}>"
+        op = self.op.name
+        if op == "project":  # nobody wrote that: it is a result of an op that has several
+            op = f"{self.inputs[0].op.name}[{self.attrs['index']}]"
+        return f"<graphc.Tensor {op}{label} {self.type} from {self.origins}>"
 
-    def _no_value(self, what: str, fix: str) -> NoReturn:
+    def _no_value(self, so: str, expected: str, fix: str) -> NoReturn:
         raise StaticGraphError(
-            f"a tensor has no value before the graph runs, so {what} cannot be had", got=repr(self), fix=fix
+            f"a tensor has no value before the graph runs, so {so}", expected=expected, got=repr(self), fix=fix
         )
 
     def __bool__(self) -> NoReturn:
-        self._no_value("its truth", "choose elements with gc.where(condition, x, y), or fetch it with session.run")
+        fix = f"choose elements with gc.where(condition, x, y), join conditions with & and |, or {_FETCH}"
+        if self.op.name in ("equal", "not_equal"):  # also what `in` and list.index ask for
+            fix = "ask with `is` whether it is the same tensor; choose equal elements with gc.where(x == y, …)"
+        self._no_value("it is neither true nor false", "True or False", fix)
 
     def __float__(self) -> NoReturn:
-        self._no_value("a float", "fetch it with session.run(t), or gc.evaluate(t) if it needs no feeds")
+        fix = f"compute with gc.sqrt and its like instead of math.sqrt, or {_FETCH}"
+        self._no_value("float() cannot convert it", "a number", fix)
 
     def __int__(self) -> NoReturn:
-        self._no_value("an int", "fetch it with session.run(t), or gc.evaluate(t) if it needs no feeds")
+        self._no_value("int() cannot convert it", "a number", _FETCH)
 
     def __index__(self) -> NoReturn:
-        self._no_value("an index", "gather with gc.take(x, indices), or fetch it with session.run(t)")
+        fix = f"gather with gc.take(x, t, axis=0), or {_FETCH}"
+        self._no_value("it cannot serve as a Python integer", "an int", fix)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        self._no_value("an array", "fetch it with session.run(t), or gc.evaluate(t) if it needs no feeds")
+        self._no_value("it cannot become an array", "an array or a number", _FETCH)
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            self._no_value(f"it cannot be written as {spec!r}", "a number", _FETCH)
+        return str(self)
 
     def __len__(self) -> int:
-        if not self.shape or not isinstance(self.shape[0], int):
+        if not self.shape:
             raise StaticGraphError(
-                "this tensor has no static length", got=str(self.type), fix="use t.shape[0], or gc.dim_value"
+                "a scalar has no length", expected="a tensor with axes", got=repr(self), fix="use it as one number"
+            )
+        if not isinstance(self.shape[0], int):
+            raise StaticGraphError(
+                f"this tensor has no static length: it is {self.shape[0]}, known when the graph runs",
+                expected="a tensor whose first size is a number",
+                got=repr(self),
+                fix="work on the whole axis at once: functions take axis=, gc.dim_value(t.shape[0]) is its size",
             )
         return self.shape[0]
 
@@ -306,37 +359,19 @@ class Tensor:
     # --- NumPy's protocols: np.exp(t) records a node ------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Tensor:
-        if method != "__call__" or kwargs:
-            raise StaticGraphError(
-                f"np.{ufunc.__name__}.{method} with {sorted(kwargs) or 'tensors'} cannot be recorded",
-                fix="use the function of graphc instead, which takes no out= and no where=",
-            )
-        result: Tensor = _numpy_call(ufunc.__name__, inputs, {})
+        result: Tensor = numpy_ufunc(ufunc, method, kwargs)(*inputs)
         return result
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return _numpy_call(function.__name__, args, kwargs)
+        return numpy_function(function)(*args, **kwargs)
 
 
-_NUMPY_NAMES = {
-    "absolute": "abs", "amax": "max", "amin": "min", "concatenate": "concat", "invert": "bitwise_invert",
-    "power": "pow", "rint": "round", "transpose": "permute_dims", "true_divide": "divide",
-}  # fmt: skip
+_FETCH = "fetch the value: session.run(t), or gc.evaluate(t) if t needs neither feeds nor variables"
 
 
 def _call(name: str, *args: Any) -> Tensor:
     result: Tensor = FUNCTIONS[name](*args)
     return result
-
-
-def _numpy_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    function = FUNCTIONS.get(_NUMPY_NAMES.get(name, name))
-    if function is None:
-        raise StaticGraphError(
-            f"np.{name} of a tensor cannot be recorded: graphc has no such function",
-            fix="fetch the value with session.run(t) first, or express it with the functions of graphc",
-        )
-    return function(*args, **kwargs)
 
 
 def apply(op: OpDef, inputs: Sequence[Tensor], **attrs: Any) -> Tensor:
@@ -390,7 +425,7 @@ def common_owner(what: str, inputs: Sequence[Tensor]) -> Owner | None:
             continue
         if owner is not None:
             raise GraphMismatchError(
-                f"{what}: the operands belong to two graphs",
+                f"{what}: the operands belong to two graphs, {owner.name!r} and {node.owner.name!r}",
                 expected=f"tensors of the graph {owner.name!r}",
                 got=f"a tensor of the graph {node.owner.name!r}: {node!r}",
                 fix="build both operands in one graph, or feed the value of one into the other",

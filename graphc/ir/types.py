@@ -43,3 +43,11 @@ class TupleType(NamedTuple):
 
 
 NodeType = TensorType | TupleType
+
+
+def compatible(first: TensorType, second: TensorType) -> bool:
+    """The same dtype and rank, and no size that differs for sure (a guard may equate two symbols)."""
+    if first.dtype is not second.dtype or first.ndim != second.ndim:
+        return False
+    pairs = zip(first.shape, second.shape, strict=True)
+    return all(a == b or not isinstance(a - b, int) for a, b in pairs)

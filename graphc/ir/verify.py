@@ -10,7 +10,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.key import encode_attr
 from graphc.ir.opdef import OPS
 from graphc.ir.tensor import Tensor, VariableNode, tuple_elements
-from graphc.ir.types import TensorType, TupleType
+from graphc.ir.types import TensorType, TupleType, compatible
 from graphc.ir.walk import regions
 
 
@@ -38,14 +38,6 @@ def _type_is_inferred(node: Tensor) -> bool:
     mine = tuple_elements(node)
     theirs = inferred.elements if isinstance(inferred, TupleType) else (inferred,)
     return len(mine) == len(theirs) and all(map(compatible, mine, theirs))
-
-
-def compatible(first: TensorType, second: TensorType) -> bool:
-    """The same dtype and rank, and no size that differs for sure (a guard may equate two symbols)."""
-    if first.dtype is not second.dtype or first.ndim != second.ndim:
-        return False
-    pairs = zip(first.shape, second.shape, strict=True)
-    return all(a == b or not isinstance(a - b, int) for a, b in pairs)
 
 
 def _regions_are_legal(node: Tensor) -> bool:

@@ -23,6 +23,7 @@ from graphc.ops.define import (
     index_operand,
     normalise_axis,
     record,
+    require_nonempty,
 )
 from graphc.ops.exponential import erf, exp, log1p, sigmoid, tanh
 from graphc.ops.indexing import one_hot
@@ -91,7 +92,7 @@ def softplus(x: TensorLike, /) -> Tensor:
 
 def _softmax_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
     operand = _same_type(types, attrs)
-    dims.require_at_least(operand.shape[attrs["axis"]], 1, "softmax over an empty axis has no value")
+    require_nonempty(operand.shape[attrs["axis"]], "softmax")
     return operand
 
 
@@ -152,15 +153,27 @@ def log_softmax(x: TensorLike, /, *, axis: int = -1) -> Tensor:
 def _cross_entropy_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TupleType:
     logits, labels = types
     if logits.dtype not in FLOAT or labels.dtype.kind not in ("int", "uint"):
-        raise DTypeError("float logits and integer labels are needed")
+        raise DTypeError(
+            "float logits and integer labels are needed",
+            expected="logits of a float dtype, labels of an integer dtype",
+            fix="convert with .astype",
+        )
     if logits.ndim != labels.ndim + 1:
         raise ShapeError(
             "the labels must have one axis less than the logits",
-            expected=f"labels of shape {dims.shape_text(logits.shape[:-1])}",
+            expected=f"labels of shape {dims.shape_text(logits.shape[:-1])}: one class number per row",
+            fix="take class numbers out of one-hot labels with gc.argmax(labels, axis=-1)",
         )
     for mine, other in zip(labels.shape, logits.shape, strict=False):
-        dims.require_equal(mine, other, "the labels must have the shape of the logits without their last axis")
-    dims.require_at_least(logits.shape[-1], 1, "without classes there is no value")
+        dims.require_equal(
+            mine,
+            other,
+            "the labels must have the shape of the logits without their last axis",
+            fix="pass one label per row of the logits",
+        )
+    dims.require_at_least(
+        logits.shape[-1], 1, "without classes there is no value", fix="the last axis of the logits counts the classes"
+    )
     row = TensorType(logits.dtype, logits.shape[:-1])
     return TupleType((row, row))
 
@@ -168,7 +181,12 @@ def _cross_entropy_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any])
 def _class_mask(labels: Tensor, logits: Tensor) -> Tensor:
     classes = logits.shape[-1]
     if not isinstance(classes, int):
-        raise ShapeError("the number of classes must be static", got=str(logits.type))
+        raise ShapeError(
+            "softmax_cross_entropy: the number of classes must be static",
+            expected="logits whose last size is a number",
+            got=str(logits.type),
+            fix="declare it as a number in the placeholder's shape, or give the variable of the last layer that size",
+        )
     return one_hot(labels, classes, dtype=bool)
 
 

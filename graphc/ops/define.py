@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -11,7 +12,7 @@ import numpy as np
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ir import dims
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.dtype import ANY, FLOAT, DType, as_dtype, bool_, float32, int64, promote
+from graphc.ir.dtype import ANY, FLOAT, DType, as_dtype, bool_, float32, int64, names, promote
 from graphc.ir.opdef import Infer, Kind, OpDef, Trait, VjpOfInput, VjpOfNode, public, register
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
@@ -52,39 +53,74 @@ def as_tensor(value: TensorLike, dtype: DType | None = None) -> Tensor:
         return value
     if isinstance(value, np.ndarray):
         return constant_node(value.astype(as_dtype(value.dtype).numpy, copy=False))
+    _reject_tensors_inside(value)
     if dtype is None:
         dtype = _natural_dtype(value)
     number = value.item() if isinstance(value, np.generic) else value  # a NumPy scalar would wrap around
     try:
         with np.errstate(over="raise"):
-            return constant_node(np.asarray(number, dtype=dtype.numpy))
-    except (FloatingPointError, OverflowError, TypeError, ValueError) as error:
+            array = np.asarray(number, dtype=dtype.numpy)
+        if dtype.kind in ("int", "uint") and not np.array_equal(array, np.asarray(number)):
+            raise ValueError("digits behind the point would be lost")
+        return constant_node(array)
+    except (FloatingPointError, OverflowError, TypeError, ValueError):
         raise DTypeError(
-            f"this value does not fit into {dtype}", expected=f"numbers of {dtype}", got=_shorten(value)
-        ) from error
+            f"{_shorten(value)} does not fit into {dtype}",
+            expected=_range(dtype),
+            got=_shorten(value),
+            fix="use a number in that range, or convert the tensor beside it with .astype to a wider dtype",
+        ) from None
+
+
+def _range(dtype: DType) -> str:
+    if dtype is bool_:
+        return "True or False"
+    limits: Any = np.finfo(dtype.numpy) if dtype.kind == "float" else np.iinfo(dtype.numpy)
+    return f"a number of {dtype}: from {limits.min} to {limits.max}"
 
 
 def _natural_dtype(value: Any) -> DType:
     try:
         array = np.asarray(value)
-    except ValueError as error:
-        raise ShapeError("a nested list must be rectangular", got=_shorten(value)) from error
+    except ValueError:
+        raise ShapeError(
+            "the rows of a nested list differ in length",
+            expected="rows of one length",
+            got=_shorten(value),
+            fix="pad the short rows, or keep them as separate tensors",
+        ) from None
     if array.dtype.kind == "f":
         return float32
     if array.dtype.kind in "iu" and not isinstance(value, np.generic):
         return int64
-    if array.dtype.kind == "O":
-        raise DTypeError(
-            "this cannot become a tensor",
-            expected="a tensor, a number, an array, or a nested list of numbers",
-            got=_shorten(value),
-            fix="gc.stack makes one tensor of several" if _holds_tensor(value) else None,
-        )
+    if array.dtype.kind == "O" and isinstance(value, int):
+        return int64  # which it is too large for
+    if array.dtype.kind in "OSU":
+        fix = "turn it into numbers first: float(text), or np.asarray(data, np.float32)"
+        if value is None:
+            fix = "find out where the None comes from: a function without return, or a gradient that is not connected"
+        if isinstance(value, dims.Poly):
+            fix = "a size becomes a tensor with gc.dim_value(x.shape[0])"
+        raise DTypeError("this cannot become a tensor", expected=_OPERANDS, got=_shorten(value), fix=fix)
     return as_dtype(array.dtype)
 
 
-def _holds_tensor(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and any(isinstance(item, Tensor) for item in value)
+_OPERANDS = "a tensor, a number, an array, or a nested list of numbers"
+
+
+def _reject_tensors_inside(value: Any) -> None:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Tensor):
+            raise DTypeError(
+                "a list of tensors is no tensor yet",
+                expected=_OPERANDS,
+                got=f"a {type(value).__name__} that holds {item!r}",
+                fix="gc.stack makes one tensor of several, gc.concat joins them along an axis",
+            )
+        if isinstance(item, (list, tuple)):
+            pending += item
 
 
 def _shorten(value: Any) -> str:
@@ -115,6 +151,10 @@ def common_dtype(operands: Sequence[TensorLike]) -> tuple[list[Any], DType]:
     return values, result
 
 
+_BOOLS = "combine bools with gc.logical_and, gc.logical_or, gc.logical_not; count them after .astype(gc.int64)"
+_TRUTHS = "convert with .astype first; for truth values there are gc.logical_and, gc.logical_or, gc.logical_not"
+
+
 def record(op: OpDef, *operands: TensorLike, **attrs: Any) -> Tensor:
     """Promotes the operands to one dtype that the op takes, and records the node.
 
@@ -129,9 +169,9 @@ def record(op: OpDef, *operands: TensorLike, **attrs: Any) -> Tensor:
     if dtype not in op.dtypes:
         raise DTypeError(
             f"{op.name} does not take {dtype}",
-            expected="one of: " + ", ".join(sorted(d.name for d in op.dtypes)),
+            expected=names(op.dtypes),
             got=", ".join(str(v.type) if isinstance(v, Tensor) else repr(v) for v in values),
-            fix="convert with .astype first",
+            fix=_BOOLS if dtype is bool_ else _TRUTHS if bool_ in op.dtypes else "convert with .astype first",
         )
     return apply(op, [convert(value, dtype) for value in values], **attrs)
 
@@ -188,7 +228,7 @@ def elementwise(
             raise ArgumentError(f"{name} takes {arity} operands, not {len(types)}")
         dtype = types[0].dtype
         if dtype not in dtypes or any(t.dtype is not dtype for t in types):
-            raise DTypeError(f"{name} takes operands of one dtype", expected=_names(dtypes))
+            raise DTypeError(f"{name} takes operands of one dtype", expected=names(dtypes))
         return TensorType(result or dtype, dims.broadcast([t.shape for t in types]))
 
     return register(OpDef(name, Kind.ELEMENTWISE, infer, dtypes, vjp, array_fn or name, traits=frozenset(traits)))
@@ -209,15 +249,20 @@ def reduction(
     def infer(types: tuple[TensorType, ...], attrs: Attrs) -> TensorType:
         (operand,) = types
         if operand.dtype not in dtypes:
-            raise DTypeError(f"{name} does not take {operand.dtype}", expected=_names(dtypes))
+            raise DTypeError(f"{name} does not take {operand.dtype}", expected=names(dtypes))
         axes = attrs["axis"]
         if nonempty:
             for axis in axes:
-                reason = f"{name} over an empty axis has no value"
-                dims.require_at_least(operand.shape[axis], 1, reason)
+                require_nonempty(operand.shape[axis], name)
         return TensorType(result or operand.dtype, reduced_shape(operand.shape, axes, attrs["keepdims"]))
 
     return register(OpDef(name, Kind.REDUCTION, infer, dtypes, vjp, array_fn or name, traits=frozenset(traits)))
+
+
+def require_nonempty(size: Dim, what: str) -> None:
+    """Holds an axis for not empty, for ops that have no value over nothing."""
+    fix = "pass at least one element, or treat the empty case apart"
+    dims.require_at_least(size, 1, f"{what} over an empty axis has no value", fix=fix)
 
 
 def define(
@@ -235,10 +280,6 @@ def define(
     return register(OpDef(name, kind, infer, dtypes, vjp, array_fn, decompose, frozenset(traits)))
 
 
-def _names(dtypes: frozenset[DType]) -> str:
-    return "one of: " + ", ".join(sorted(d.name for d in dtypes))
-
-
 # --- axes, shapes -----------------------------------------------------------------------------------------
 
 
@@ -251,12 +292,18 @@ def normalise_axis(axis: Any, rank: int, what: str = "axis") -> int:
     try:
         value = operator.index(axis)
     except TypeError:
-        raise ArgumentError(f"{what} must be an int", got=repr(axis)) from None
+        raise ArgumentError(
+            f"{what} must be an int",
+            expected="an int, or several",
+            got=repr(axis),
+            fix="axes count from 0; -1 is the last",
+        ) from None
     if not -rank <= value < rank:
         raise ShapeError(
             f"{what} {value} is out of range for a tensor with {rank} axes",
-            expected=f"{-rank} … {rank - 1}" if rank else "no axis: this is a scalar",
+            expected=f"an int from {-rank} to {rank - 1}" if rank else "no axis: a scalar has none",
             got=str(value),
+            fix=f"axes count from 0: the last one is {rank - 1}, or -1" if rank else "add an axis with gc.expand_dims",
         )
     return value % rank
 
@@ -271,8 +318,14 @@ def normalise_axes(axis: Axes, rank: int) -> tuple[int, ...]:
         return tuple(range(rank))
     given = axis if isinstance(axis, (tuple, list)) else (axis,)
     axes = sorted(normalise_axis(a, rank) for a in given)
-    if len(set(axes)) < len(axes):
-        raise ShapeError("an axis is given twice", got=repr(axis))
+    for first, second in itertools.pairwise(axes):
+        if first == second:
+            raise ShapeError(
+                f"axis {first} is given twice",
+                expected="every axis once",
+                got=repr(axis),
+                fix=f"name it once; negative axes count from the end, so {first - rank} is axis {first}",
+            )
     return tuple(axes)
 
 
@@ -299,9 +352,19 @@ def _as_dim(entry: Any) -> Dim:
     try:
         size = operator.index(entry)
     except TypeError:
-        raise ArgumentError("a size must be an int or a symbolic dim", got=repr(entry)) from None
+        raise ArgumentError(
+            "this is not a size",
+            expected="an int, or a symbolic size such as x.shape[0]",
+            got=repr(entry),
+            fix="shapes are tuples of sizes: (3, 4), (x.shape[0], 4)",
+        ) from None
     if size < 0:
-        raise ArgumentError("a size cannot be negative", got=str(size))
+        raise ArgumentError(
+            "a size cannot be negative",
+            expected="an int >= 0",
+            got=str(size),
+            fix="only gc.reshape takes a -1, and once",
+        )
     return size
 
 
@@ -331,8 +394,8 @@ def index_operand(x: TensorLike, what: str) -> Tensor:
     if node.dtype.kind not in ("int", "uint"):
         raise DTypeError(
             f"{what}: indices are integers",
-            expected="an integer dtype",
+            expected="a tensor of an integer dtype",
             got=str(node.type),
-            fix="use .astype(gc.int64)",
+            fix="convert them with .astype(gc.int64)",
         )
     return node

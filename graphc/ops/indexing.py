@@ -22,7 +22,7 @@ from graphc.ir.dtype import NUMERIC, as_dtype, float32, int64
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
-from graphc.ops.define import TensorLike, as_tensor, convert, define, index_operand, normalise_axis
+from graphc.ops.define import TensorLike, as_shape, as_tensor, convert, define, index_operand, normalise_axis
 from graphc.ops.layout import broadcast_to, expand_dims, reshape
 from graphc.ops.sources import arange, zeros
 
@@ -134,12 +134,18 @@ def _expand_ellipsis(entries: tuple[Any, ...], node: Tensor) -> tuple[Any, ...]:
     if named > node.ndim:
         raise OutOfRangeError(
             f"{named} indices for a tensor with {node.ndim} axes",
-            expected=f"at most {node.ndim}",
-            got=str(node.type),
+            expected=f"at most {node.ndim} indices",
+            got=f"{named} indices for {node.type}",
+            fix="drop an index; None adds an axis, and counts for none",
         )
     gaps = [position for position, entry in enumerate(entries) if entry is Ellipsis]
     if len(gaps) > 1:
-        raise ArgumentError("an index can hold only one ellipsis")
+        raise ArgumentError(
+            "an index can hold only one ellipsis",
+            expected="one ...",
+            got=f"{len(gaps)} of them",
+            fix="write : for an axis",
+        )
     at = gaps[0] if gaps else len(entries)
     filler = (builtins.slice(None),) * (node.ndim - named)
     return entries[:at] + filler + entries[at + len(gaps) :]
@@ -153,21 +159,31 @@ def _resolve(entry: Any, size: Dim) -> _Axis:
             "this cannot index a tensor",
             expected="ints, slices, ... and None",
             got=repr(entry),
-            fix="gather with gc.take(x, indices), choose with gc.where(mask, x, y)",
+            fix="gather with gc.take(x, indices, axis=0); choose by a mask with gc.where(mask, x, y)",
         )
     position = int(entry)
     needed = position + 1 if position >= 0 else -position
     try:
         dims.require_at_least(size, needed, f"the index {position} is out of range for an axis of size {size}")
     except ShapeError as error:
-        raise OutOfRangeError(error.message, expected=f"-{size} … {size - 1}", got=str(position)) from None
+        raise OutOfRangeError(
+            error.message,
+            expected=f"an int from {-size} to {size - 1}" if size else "no index: the axis is empty",
+            got=str(position),
+            fix="positions count from 0; -1 is the last" if size else "slice instead: a slice may be empty",
+        ) from None
     return _Axis(position if position >= 0 else size + position, 1, 1)
 
 
 def _resolve_slice(entry: builtins.slice, size: Dim) -> _Axis:
     step = 1 if entry.step is None else entry.step
     if not isinstance(step, _INTS) or step == 0:
-        raise ArgumentError("the step of a slice must be an int other than 0", got=repr(step))
+        raise ArgumentError(
+            "this cannot be the step of a slice",
+            expected="an int other than 0",
+            got=repr(step),
+            fix="x[::2] takes every second element, x[::-1] all of them backwards",
+        )
     step = int(step)
     if step > 0:
         start = _clamp(entry.start, size, 0, 0, size)
@@ -185,8 +201,13 @@ def _clamp(bound: Any, size: Dim, default: Dim, low: Dim, high: Dim) -> Dim:
     """A bound of a slice as a position, as Python's `slice.indices` does it."""
     if bound is None:
         return default
-    if isinstance(bound, Tensor):
-        raise ArgumentError("a bound of a slice cannot be a tensor", got=repr(bound), fix="use gc.take")
+    if not isinstance(bound, (dims.Poly, *_INTS)):
+        raise ArgumentError(
+            "this cannot be a bound of a slice",
+            expected="an int, a symbolic size such as x.shape[0], or nothing",
+            got=repr(bound),
+            fix="gather positions that are computed with gc.take(x, indices, axis=0)",
+        )
     position: Dim = bound if isinstance(bound, dims.Poly) else int(bound)
     if isinstance(position, int) and position < 0:
         position = size + position
@@ -232,7 +253,12 @@ def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> T
     """
     node, positions = as_tensor(x), index_operand(indices, "take")
     if axis is None and node.ndim != 1:
-        raise ArgumentError("take: the axis must be named for a tensor with other than one axis", got=str(node.type))
+        raise ArgumentError(
+            "take: the axis must be named for a tensor with other than one axis",
+            expected="axis=, unless the tensor is a vector",
+            got=str(node.type),
+            fix="gc.take(x, indices, axis=0) takes rows",
+        )
     return apply(TAKE, (node, positions), axis=normalise_axis(0 if axis is None else axis, node.ndim))
 
 
@@ -240,7 +266,9 @@ def _scatter_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> Te
     (operand, indices, values), axis = types, attrs["axis"]
     wanted: Shape = operand.shape[:axis] + indices.shape + operand.shape[axis + 1 :]
     if len(wanted) != values.ndim or values.dtype is not operand.dtype:
-        raise ShapeError("the values must look like what take gives", expected=f"{operand.dtype}{list(wanted)}")
+        raise ShapeError(
+            "the values must look like what take gives", expected=f"{operand.dtype}{dims.shape_text(wanted)}"
+        )
     for mine, other in zip(values.shape, wanted, strict=True):
         dims.require_equal(mine, other, "the values must look like what take gives")
     return operand
@@ -290,6 +318,14 @@ def scatter_add(x: TensorLike, indices: TensorLike, values: TensorLike, /, *, ax
 def one_hot(indices: TensorLike, depth: int, /, *, dtype: Any = float32) -> Tensor:
     """Ones at the given positions along a new last axis of size `depth`; all zeros for one out of range."""
     positions = index_operand(indices, "one_hot")
+    (classes,) = as_shape(depth)
+    if not isinstance(classes, _INTS):
+        raise ArgumentError(
+            "one_hot: the number of classes must be static",
+            expected="an int >= 0",
+            got=repr(depth),
+            fix="write the number: a size that is known only when the graph runs cannot be one",
+        )
     if depth > np.iinfo(positions.dtype.numpy).max:
         positions = convert(positions, int64)  # its dtype cannot count the classes
     return convert(expand_dims(positions, -1) == arange(depth, dtype=positions.dtype), as_dtype(dtype))

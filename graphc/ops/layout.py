@@ -12,7 +12,7 @@ from graphc.ir import dims
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.opdef import Kind, public
 from graphc.ir.tensor import Tensor, apply
-from graphc.ir.types import TensorType
+from graphc.ir.types import TensorType, compatible
 from graphc.ops.define import (
     Axes,
     TensorLike,
@@ -31,9 +31,12 @@ _STATIC = (int, np.integer)
 def _reshape_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
     (operand,) = types
     shape: Shape = attrs["shape"]
-    change = f"{dims.shape_text(operand.shape)} cannot become {dims.shape_text(shape)}"
-    reason = f"the shape {change}: other number of elements"
-    dims.require_equal(operand.size, dims.product(shape), reason)
+    if operand.size != (size := dims.product(shape)):
+        change = f"{dims.shape_text(operand.shape)} cannot become {dims.shape_text(shape)}"
+        reason = f"the shape {change}: other number of elements"
+        expected = "as many elements as before: {left}, not {right}"
+        fix = "let graphc find one size: -1; rows of (batch, …) become vectors with (x.shape[0], -1)"
+        dims.require_equal(operand.size, size, reason, expected=expected, fix=fix)
     return TensorType(operand.dtype, shape)
 
 
@@ -64,18 +67,36 @@ def _complete_shape(node: Tensor, shape: Sequence[Any]) -> Shape:
     if not unknown:
         return as_shape(tuple(shape))
     if len(unknown) > 1:
-        raise ShapeError("reshape: only one size can be -1", got=repr(tuple(shape)))
+        raise ShapeError(
+            "reshape: only one size can be -1", expected="at most one -1", got=repr(tuple(shape)), fix="name the others"
+        )
     known = as_shape(tuple(size for axis, size in enumerate(shape) if axis != unknown[0]))
     rest = dims.product(known)
     if rest == 0:
-        raise ShapeError("reshape: -1 beside a size of 0 has no value", got=repr(tuple(shape)))
+        raise ShapeError(
+            "reshape: -1 beside a size of 0 has no value",
+            expected="sizes that the -1 follows from",
+            got=repr(tuple(shape)),
+            fix="name the size",
+        )
+    if isinstance(node.size, int) and isinstance(rest, int) and node.size % rest:
+        raise ShapeError(
+            f"reshape: no size fits in place of -1: {node.size} elements are no multiple of {rest}",
+            expected=f"sizes whose product divides {node.size}",
+            got=f"{dims.shape_text(node.shape)} to {dims.shape_text(tuple(shape))}",
+            fix="change the other sizes, or pad the tensor with gc.pad",
+        )
     return (*known[: unknown[0]], dims.floordiv(node.size, rest), *known[unknown[0] :])
 
 
 def _permuted_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
     (operand,), axes = types, attrs["axes"]
     if sorted(axes) != list(range(operand.ndim)):
-        raise ShapeError("the axes must name every axis once", expected=f"a permutation of 0 … {operand.ndim - 1}")
+        raise ShapeError(
+            f"the axes {axes} do not name every axis once",
+            expected=f"each of 0 … {operand.ndim - 1} once",
+            fix="leave axes= out to reverse them all; .mT exchanges the last two",
+        )
     return TensorType(operand.dtype, tuple(operand.shape[axis] for axis in axes))
 
 
@@ -97,7 +118,7 @@ PERMUTE_DIMS = define(
 def permute_dims(x: TensorLike, /, axes: Sequence[int] | None = None) -> Tensor:
     """The axes in another order: axis i of the result is axis `axes[i]` of x; reversed for `None`."""
     node = as_tensor(x)
-    given = range(node.ndim)[::-1] if axes is None else axes
+    given = range(node.ndim)[::-1] if axes is None else axes if isinstance(axes, (tuple, list, range)) else (axes,)
     order = tuple(normalise_axis(axis, node.ndim) for axis in given)
     return node if order == tuple(range(node.ndim)) else apply(PERMUTE_DIMS, (node,), axes=order)
 
@@ -107,7 +128,12 @@ def matrix_transpose(x: TensorLike, /) -> Tensor:
     """The last two axes exchanged."""
     node = as_tensor(x)
     if node.ndim < 2:
-        raise ShapeError("matrix_transpose: the tensor has no two axes", expected="at least 2 axes", got=str(node.type))
+        raise ShapeError(
+            "matrix_transpose: the tensor has no two axes",
+            expected="at least 2 axes",
+            got=str(node.type),
+            fix="make a vector a row with x[None, :], or a column with x[:, None]",
+        )
     order = list(range(node.ndim))
     order[-2], order[-1] = order[-1], order[-2]
     return permute_dims(node, order)
@@ -116,11 +142,13 @@ def matrix_transpose(x: TensorLike, /) -> Tensor:
 def _broadcast_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
     (operand,), shape = types, attrs["shape"]
     reason = f"the shape {dims.shape_text(operand.shape)} does not broadcast to {dims.shape_text(shape)}"
+    expected = "sizes that are 1 or those of the target, counted from the last axis; not {left} for {right}"
+    fix = "change the shape with gc.expand_dims or gc.reshape first"
     if operand.ndim > len(shape):
-        raise ShapeError(reason)
+        raise ShapeError(reason, expected=f"at most {len(shape)} axes", fix=fix)
     for mine, target in zip(operand.shape, shape[len(shape) - operand.ndim :], strict=True):
         if mine != 1:
-            dims.require_equal(mine, target, reason)
+            dims.require_equal(mine, target, reason, expected=expected, fix=fix)
     return TensorType(operand.dtype, shape)
 
 
@@ -162,7 +190,12 @@ def squeeze(x: TensorLike, /, axis: Axes) -> Tensor:
     for a in axes:
         size = node.shape[a]
         if isinstance(size, int) and size != 1:
-            raise ShapeError(f"squeeze: axis {a} has size {size}", expected="size 1", got=str(node.type))
+            raise ShapeError(
+                f"squeeze: axis {a} has size {size}",
+                expected="an axis of size 1",
+                got=str(node.type),
+                fix="pick one element of the axis by indexing, or reduce it with gc.sum, gc.mean, gc.max",
+            )
     return reshape(node, tuple(size for a, size in enumerate(node.shape) if a not in axes))
 
 
@@ -175,11 +208,16 @@ def _concat_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> Ten
     shape = list(first.shape)
     for operand in types:
         if operand.ndim != first.ndim:
-            raise ShapeError("tensors of different rank cannot be joined")
+            raise ShapeError(
+                "tensors with different numbers of axes cannot be joined",
+                expected=f"{first.ndim} axes each, as the first has",
+                fix="add an axis with gc.expand_dims, or join along a new one with gc.stack",
+            )
         for a, size in enumerate(operand.shape):
             if a != axis:
                 reason = f"tensors whose sizes differ along axis {a} cannot be joined along axis {axis}"
-                shape[a] = dims.require_equal(shape[a], size, reason)
+                fix = f"join along the axis that differs: axis={a}; or slice or pad them to one size"
+                shape[a] = dims.require_equal(shape[a], size, reason, fix=fix)
         total = total + operand.shape[axis]
     shape[axis] = total
     return TensorType(first.dtype, tuple(shape))
@@ -206,13 +244,23 @@ CONCAT = define(
 )
 
 
+def _operands(what: str, arrays: Any) -> list[Tensor]:
+    """The tensors of a list, in one dtype."""
+    if not isinstance(arrays, (list, tuple)) or not arrays:
+        raise ArgumentError(
+            f"{what} takes a list of tensors",
+            expected="at least one tensor, in a list or tuple",
+            got=repr(arrays),
+            fix=f"gc.{what}([a, b], axis=0)",
+        )
+    values, dtype = common_dtype(arrays)
+    return [convert(value, dtype) for value in values]
+
+
 @public
 def concat(arrays: Sequence[TensorLike], /, *, axis: int | None = 0) -> Tensor:
     """Tensors joined along an existing axis; flattened first if `axis` is `None`."""
-    if not arrays:
-        raise ArgumentError("concat needs at least one tensor")
-    values, dtype = common_dtype(arrays)
-    nodes = [convert(value, dtype) for value in values]
+    nodes = _operands("concat", arrays)
     if axis is None:
         nodes, axis = [reshape(node, (-1,)) for node in nodes], 0
     axis = normalise_axis(axis, nodes[0].ndim)
@@ -222,10 +270,15 @@ def concat(arrays: Sequence[TensorLike], /, *, axis: int | None = 0) -> Tensor:
 @public
 def stack(arrays: Sequence[TensorLike], /, *, axis: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis."""
-    if not arrays:
-        raise ArgumentError("stack needs at least one tensor")
-    values, dtype = common_dtype(arrays)
-    nodes = [convert(value, dtype) for value in values]
+    nodes = _operands("stack", arrays)
+    for node in nodes:
+        if not compatible(node.type, nodes[0].type):
+            raise ShapeError(
+                "stack: the tensors differ in shape",
+                expected=f"tensors of one shape, as the first: {nodes[0].type}",
+                got=str(node.type),
+                fix="bring them to one shape first, or join them along an existing axis with gc.concat",
+            )
     axis = normalise_axis(axis, nodes[0].ndim + 1)
     return concat([expand_dims(node, axis) for node in nodes], axis=axis)
 
@@ -268,12 +321,18 @@ def pad(x: TensorLike, /, pad_width: Any, *, constant_values: TensorLike = 0) ->
     """
     node = as_tensor(x)
     try:
-        pairs = np.broadcast_to(np.asarray(pad_width, dtype=np.int64), (node.ndim, 2)).tolist()
-    except (TypeError, ValueError) as error:
+        widths_given = np.asarray(pad_width)
+        pairs = np.broadcast_to(widths_given.astype(np.int64, casting="safe"), (node.ndim, 2)).tolist()
+    except (TypeError, ValueError):
         raise ArgumentError(
-            "pad: the widths fit no axis", expected=f"{node.ndim} pairs of ints", got=repr(pad_width)
-        ) from error
+            "pad: the widths do not fit the axes",
+            expected=f"an int, a pair (before, after), or {node.ndim} pairs",
+            got=repr(pad_width),
+            fix="give a pair per axis, (0, 0) for those that keep their size",
+        ) from None
     if any(width < 0 for pair in pairs for width in pair):
-        raise ArgumentError("pad: a width cannot be negative", got=repr(pad_width), fix="take a slice to crop")
+        raise ArgumentError(
+            "pad: a width cannot be negative", expected="ints >= 0", got=repr(pad_width), fix="take a slice to crop"
+        )
     widths = tuple((int(before), int(after)) for before, after in pairs)
     return apply(PAD, (node, convert(constant_values, node.dtype)), pad_width=widths)

@@ -24,6 +24,7 @@ from graphc.ops.define import (
     normalise_axis,
     reduced_shape,
     reduction,
+    require_nonempty,
 )
 from graphc.ops.exponential import exp, log, sqrt
 from graphc.ops.layout import broadcast_to, concat, permute_dims, reshape
@@ -174,7 +175,7 @@ def all(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tenso
 
 def _position_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
     (operand,), axis = types, attrs["axis"]
-    dims.require_at_least(operand.shape[axis], 1, "the position of an extreme in an empty axis has no value")
+    require_nonempty(operand.shape[axis], "the position of an extreme")
     return TensorType(int64, reduced_shape(operand.shape, (axis,), keepdims=False))
 
 
@@ -237,7 +238,7 @@ def std(x: TensorLike, /, *, axis: Axes = None, correction: float = 0.0, keepdim
 def _logsumexp_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
     (operand,) = types
     for axis in attrs["axis"]:
-        dims.require_at_least(operand.shape[axis], 1, "logsumexp over an empty axis")
+        require_nonempty(operand.shape[axis], "logsumexp")
     return TensorType(operand.dtype, reduced_shape(operand.shape, attrs["axis"], attrs["keepdims"]))
 
 

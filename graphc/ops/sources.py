@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
 from graphc.ops.define import TensorLike, as_shape, as_tensor, constant_node, convert, define
 from graphc.ops.layout import broadcast_to
+
+_NUMBERS = (int, float, np.integer, np.floating)
 
 
 def _declared_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
@@ -43,9 +46,10 @@ DIM_VALUE = define(
 def dim_value(dim: Dim, dtype: Any = int64) -> Tensor:
     """A size as a scalar tensor, for example `gc.dim_value(x.shape[0])`; a constant if it is static."""
     dtype = as_dtype(dtype)
-    if isinstance(dim, dims.Poly):
-        return apply(DIM_VALUE, (), dim=dim, dtype=dtype)
-    return constant_node(np.asarray(dim, dtype.numpy))
+    (size,) = as_shape(dim)
+    if isinstance(size, dims.Poly):
+        return apply(DIM_VALUE, (), dim=size, dtype=dtype)
+    return constant_node(np.asarray(size, dtype.numpy))
 
 
 @public
@@ -70,13 +74,13 @@ def full(shape: Any, fill_value: TensorLike, *, dtype: Any = None) -> Tensor:
 @public
 def zeros(shape: Any, *, dtype: Any = float32) -> Tensor:
     """A tensor of zeros."""
-    return full(shape, 0, dtype=dtype)
+    return full(shape, 0, dtype=float32 if dtype is None else dtype)
 
 
 @public
 def ones(shape: Any, *, dtype: Any = float32) -> Tensor:
     """A tensor of ones."""
-    return full(shape, 1, dtype=dtype)
+    return full(shape, 1, dtype=float32 if dtype is None else dtype)
 
 
 def _like(x: TensorLike, value: TensorLike, dtype: Any) -> Tensor:
@@ -107,9 +111,15 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
     """Evenly spaced numbers in [start, stop): int64 if all are ints, else float32. The sizes are static."""
     if stop is None:
         start, stop = 0, start
-    if step == 0:
-        raise ArgumentError("arange: the step cannot be 0")
-    is_int = all(isinstance(value, (int, np.integer)) for value in (start, stop, step))
+    limits = (start, stop, step)
+    if not all(isinstance(value, _NUMBERS) for value in limits) or not step or abs((stop - start) / step) > 2**40:
+        raise ArgumentError(
+            "arange: these are no limits",
+            expected="numbers, not too far apart, and a step other than 0",
+            got=", ".join(map(repr, limits)),
+            fix="write numbers: what is known only when the graph runs cannot be a limit",
+        )
+    is_int = all(isinstance(value, (int, np.integer)) for value in limits)
     chosen: DType = as_dtype(dtype) if dtype is not None else (int64 if is_int else float32)
     return constant_node(np.arange(start, stop, step).astype(chosen.numpy))
 
@@ -117,4 +127,5 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
 @public
 def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = float32) -> Tensor:
     """Ones on the k-th diagonal, zeros elsewhere."""
-    return constant_node(np.eye(n_rows, n_cols, k, as_dtype(dtype).numpy))
+    rows, columns = map(operator.index, as_shape((n_rows, n_rows if n_cols is None else n_cols)))
+    return constant_node(np.eye(rows, columns, operator.index(k), as_dtype(dtype).numpy))

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from graphc.errors import InternalError, NumericsError, Origins
+import numpy as np
+
+from graphc.errors import NO_ORIGINS, InternalError, NumericsError, Origins
 from graphc.ir.dtype import FLOAT
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply, tuple_elements
@@ -48,17 +50,21 @@ def stop_gradient(x: TensorLike, /) -> Tensor:
     return apply(STOP_GRADIENT, (as_tensor(x),))
 
 
+def numerics_error(x: np.ndarray, message: str, origins: Origins) -> NumericsError:
+    """The error for a value that is not finite everywhere; a session completes it with what made it so."""
+    nans, infinities = int(np.isnan(x).sum()), int(np.isinf(x).sum())
+    return NumericsError(
+        f"check_numerics{': ' + message if message else ''}: {nans + infinities} of {x.size} elements not finite",
+        expected="finite numbers",
+        got=f"{nans} NaN, {infinities} infinite",
+        fix="check_numerics on the lines before this one finds the first that is not finite",
+        origins=origins,
+    )
+
+
 def _check(xp: Any, x: Any, message: str) -> Any:
     if not xp.isfinite(x).all():
-        where = f": {message}" if message else ""
-        bad = int(x.size - xp.isfinite(x).sum())
-        raise NumericsError(
-            f"check_numerics{where}: {bad} of {x.size} elements are NaN or infinite",
-            expected="finite numbers",
-            got=f"{int(xp.isnan(x).sum())} NaN, {int(xp.isinf(x).sum())} infinite",
-            fix="fetch the tensors before this line to find the first that is not finite",
-            origins=Origins((), 0),
-        )
+        raise numerics_error(x, message, NO_ORIGINS)  # the interpreter knows them
     return x
 
 
