@@ -165,6 +165,7 @@ def uniform(low: float = -0.05, high: float = 0.05) -> Initializer:
     if not low < high:
         raise ArgumentError(
             "uniform() needs low < high",
+            expected="two numbers in order",
             got=f"low={low!r}, high={high!r}",
             fix=f"use constant({low!r})" if low == high else "swap the two",
         )
@@ -311,6 +312,7 @@ def _number(function: str, argument: str, value: object) -> float:
             f"{function}() needs a finite number for {argument}",
             expected="an int or a float",
             got=repr(value),
+            fix=f"{function}({argument}=0.05), for example",
         )
     return number
 
@@ -322,6 +324,7 @@ def _moments(function: str, mean: float, stddev: float) -> tuple[float, float]:
             f"{function}() needs a standard deviation that is not negative",
             expected="stddev >= 0",
             got=f"stddev={stddev!r}",
+            fix=f"{function}(stddev={-stddev!r})",
         )
     return mean, stddev
 
@@ -340,6 +343,8 @@ def _check_kind(initializer: Initializer, shape: tuple[int, ...], dtype: np.dtyp
         raise DTypeError(
             f"{initializer!r} cannot fill the dtype {dtype.name}",
             expected="a bool, integer or floating dtype",
+            got=dtype.name,
+            fix="give the variable another dtype",
         )
 
 
@@ -387,4 +392,9 @@ def _check_value(initializer: Initializer, value: float, dtype: np.dtype[Any]) -
     else:
         fits = stored is not None and int(stored) == value
     if not fits:
-        raise ArgumentError(f"{initializer!r} does not fit into {dtype.name}", got=repr(value), fix="use a wider dtype")
+        raise ArgumentError(
+            f"{initializer!r} does not fit into {dtype.name}",
+            expected=f"a value that {dtype.name} can hold",
+            got=repr(value),
+            fix="use a wider dtype",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphc.errors import ShapeError, unknown_name
+from graphc.ir import dims
 from graphc.ir.tensor import Tensor
 from graphc.ops import activation, reductions
 from graphc.ops.arithmetic import square
@@ -29,9 +30,9 @@ def mse(predictions: TensorLike, targets: TensorLike, *, reduction: str = "none"
     if first.ndim != second.ndim:
         raise ShapeError(
             "mse: predictions and targets differ in rank",
-            expected="two tensors of one shape",
+            expected="two tensors of one shape: (n,) and (n, 1) would broadcast to (n, n)",
             got=f"{first.type} and {second.type}",
-            fix="reshape one of them",
+            fix="bring one to the shape of the other: gc.squeeze(t, axis=-1), gc.expand_dims(t, axis=-1)",
         )
     return _reduced(square(first - second), reduction)
 
@@ -51,5 +52,11 @@ def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, *, reduction: 
     if target.dtype.kind != "float":
         return _reduced(activation.softmax_cross_entropy(scores, target), reduction)
     if target.ndim != scores.ndim:
-        raise ShapeError("the distributions must have the shape of the logits", got=f"{scores.type} and {target.type}")
+        raise ShapeError(
+            "softmax_cross_entropy: distributions must have the shape of the logits",
+            expected=f"{target.dtype}{dims.shape_text(scores.shape)}, or integer labels of shape "
+            + dims.shape_text(scores.shape[:-1]),
+            got=str(target.type),
+            fix="class numbers are integers: labels.astype(gc.int64)",
+        )
     return _reduced(-reductions.sum(target * activation.log_softmax(scores), axis=-1), reduction)

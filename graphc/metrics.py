@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from graphc.errors import ShapeError
+from graphc.ir import dims
 from graphc.ir.dtype import float32
 from graphc.ir.tensor import Tensor
 from graphc.ops.define import TensorLike, as_tensor, convert
@@ -14,6 +16,16 @@ def accuracy(logits: TensorLike, labels: TensorLike) -> Tensor:
     Args:
         logits: numbers `(..., classes)`.
         labels: integers `(...)`.
+
+    Raises:
+        ShapeError: the ranks do not fit; broadcasting would compare every row with every label.
     """
-    guesses = argmax(logits, axis=-1)
-    return mean(convert(guesses == as_tensor(labels), float32))
+    guesses, wanted = argmax(logits, axis=-1), as_tensor(labels)
+    if guesses.ndim != wanted.ndim:
+        raise ShapeError(
+            "accuracy: the labels must have one axis less than the logits",
+            expected=f"labels of shape {dims.shape_text(guesses.shape)}",
+            got=str(wanted.type),
+            fix="take class numbers out of one-hot labels with gc.argmax(labels, axis=-1)",
+        )
+    return mean(convert(guesses == wanted, float32))

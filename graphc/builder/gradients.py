@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphc import autodiff
@@ -15,8 +16,9 @@ from graphc.errors import (
 )
 from graphc.ir.dtype import FLOAT
 from graphc.ir.tensor import Tensor
-from graphc.ir.walk import toposort
+from graphc.ir.types import compatible
 from graphc.ops.define import as_tensor, convert
+from graphc.ops.layout import broadcast_to
 from graphc.ops.sources import ones_like, zeros_like
 from graphc.tree import flatten
 
@@ -36,7 +38,7 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, unconnected: str = "error")
         ShapeError: a y is not a scalar, and `grad_ys` is missing.
     """
     if unconnected not in ("error", "zero", "none"):
-        raise unknown_name("way to treat unconnected variables", unconnected, ["error", "zero", "none"])
+        raise unknown_name("choice for unconnected=", unconnected, ["error", "zero", "none"])
     y_list, x_list = flatten(ys)[0], flatten(xs)[0]
     _require_floats("ys", y_list)
     _require_floats("xs", x_list)
@@ -48,10 +50,18 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, unconnected: str = "error")
 def _require_floats(what: str, nodes: list[Any]) -> None:
     for node in nodes:
         if not isinstance(node, Tensor):
-            raise StaticGraphError(f"gradients: {what} are tensors", expected="tensors or variables", got=repr(node))
+            raise StaticGraphError(
+                f"gradients: {what} must be tensors",
+                expected="tensors or variables, nested at will",
+                got=repr(node),
+                fix="pass the tensor itself; graph[name] finds one by its name",
+            )
         if node.dtype not in FLOAT:
             raise DTypeError(
-                f"gradients: {what} must be of a float dtype", expected="float32 or float64", got=repr(node)
+                f"gradients: {what} must be of a float dtype",
+                expected="float32 or float64",
+                got=repr(node),
+                fix="only real numbers have gradients: take those of what the integers are computed from",
             )
 
 
@@ -63,17 +73,24 @@ def _cotangents(ys: list[Tensor], grad_ys: Any) -> list[Tensor]:
     given = flatten(grad_ys)[0]
     if len(given) != len(ys):
         raise ArgumentError(
-            "gradients: grad_ys has another structure than ys", expected=str(len(ys)), got=str(len(given))
+            "gradients: grad_ys does not match ys one to one",
+            expected=f"{len(ys)} tensor(s), one for each y",
+            got=str(len(given)),
+            fix="give grad_ys the nesting of ys",
         )
-    cotangents = []
-    for value, y in zip(given, ys, strict=True):
-        ct = convert(as_tensor(value), y.dtype)
-        if ct.ndim != y.ndim:
-            raise ShapeError(
-                "gradients: a cotangent has another shape than its y", expected=str(y.type), got=str(ct.type)
-            )
-        cotangents.append(ct)
-    return cotangents
+    return [_cotangent(value, y) for value, y in zip(given, ys, strict=True)]
+
+
+def _cotangent(value: Any, y: Tensor) -> Tensor:
+    cotangent = convert(as_tensor(value), y.dtype)
+    if not compatible(cotangent.type, y.type):
+        raise ShapeError(
+            "gradients: an entry of grad_ys has another shape than its y",
+            expected=str(y.type),
+            got=str(cotangent.type),
+            fix="give every element of y its weight: gc.broadcast_to(weight, y.shape), gc.ones_like(y)",
+        )
+    return broadcast_to(cotangent, y.shape)  # equates symbols under two names, by a guard
 
 
 def _connected(gradient: Tensor | None, x: Tensor, ys: list[Tensor], unconnected: str) -> Tensor | None:
@@ -83,11 +100,17 @@ def _connected(gradient: Tensor | None, x: Tensor, ys: list[Tensor], unconnected
         return None
     if unconnected == "zero":
         return zeros_like(x)
-    reached = x in set(toposort(ys))
-    reason = "only through integers, bools or stop_gradient" if reached else "not at all"
-    raise NotConnectedError(
-        f"no gradient flows from ys to {x.name or 'x'!r}: ys depend on it {reason}",
-        expected="a path of floating-point operations",
-        got=repr(x),
-        fix='pass unconnected="zero" (or "none") if that is meant',
+    raise not_connected(x, ys, 'compute ys from it, or pass unconnected="zero" (or "none") if that is meant')
+
+
+def not_connected(x: Tensor, ys: Sequence[Tensor], fix: str) -> NotConnectedError:
+    """The error for an x that no gradient reaches, with what cuts the path."""
+    name = repr(x.name) if x.name else "x"
+    cut = autodiff.first_cut(ys, x)
+    why = "ys do not depend on it" if cut is None else f"{cut.op.name} at {cut.origins} passes none on"
+    return NotConnectedError(
+        f"no gradient reaches {name}: {why}",
+        expected=f"a path of floating-point operations from {name} to ys",
+        got=repr(x if cut is None else cut),
+        fix=fix,
     )

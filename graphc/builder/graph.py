@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphc.errors import ArgumentError, GraphMismatchError, ShapeError, unknown_name
+from graphc.builder.sizes import declared_shape, static_shape
+from graphc.errors import ArgumentError, DTypeError, GraphMismatchError, ShapeError, unknown_name
 from graphc.ir import dims
-from graphc.ir.dims import Dim, Shape
-from graphc.ir.dtype import as_dtype, float32
+from graphc.ir.dtype import DType, as_dtype, float32
 from graphc.ir.opdef import OpDef
 from graphc.ir.tensor import Tensor, VariableNode, current_origins
 from graphc.ir.types import TensorType
@@ -67,7 +68,8 @@ class Graph:
             UnknownNameError: there is none.
         """
         if name not in self.names:
-            raise unknown_name("tensor", name, list(self.names))
+            fix = "pass the tensor itself: only placeholders, variables and named constants have names"
+            raise unknown_name("tensor", name, list(self.names), fix=fix)
         return self.names[name]
 
     def unique_name(self, wanted: str) -> str:
@@ -76,13 +78,7 @@ class Graph:
         Raises:
             ArgumentError: it is not a name.
         """
-        for part in wanted.split("/"):
-            if not _NAME.fullmatch(part):
-                raise ArgumentError(
-                    "this is not a name",
-                    expected="letters, digits, _ - and ., beginning with a letter; / separates scopes",
-                    got=repr(wanted),
-                )
+        _require_name(wanted, nested=True)
         opened = _open.get()
         scope = opened[-1].scope if opened and opened[-1].graph is self else ""
         base = name = scope + wanted
@@ -96,6 +92,19 @@ class Graph:
         return f"<graphc.Graph {self.name!r}: {len(self.placeholders)} placeholders, {len(self.variables)} variables>"
 
 
+def _require_name(name: object, *, nested: bool) -> None:
+    words = str(name).split("/") if nested else [str(name)]
+    if isinstance(name, str) and all(map(_NAME.fullmatch, words)):
+        return
+    mended = "/".join(re.sub(r"[^\w.\-]", "_", word).lstrip("0123456789-.") or "x" for word in words)
+    raise ArgumentError(
+        f"{name!r} cannot be a name",
+        expected="letters, digits, _, - and ., beginning with a letter" + ("; / separates scopes" if nested else ""),
+        got=repr(name),
+        fix=f"call it {mended!r}, for example",
+    )
+
+
 def current_graph(what: str) -> Graph:
     """The innermost open graph of this thread.
 
@@ -106,8 +115,9 @@ def current_graph(what: str) -> Graph:
     if not opened:
         raise GraphMismatchError(
             f"{what} needs a graph to belong to",
-            expected="an open graph: there is no global one",
-            fix=f'with gc.Graph("name"): {what}(…)',
+            expected="a line inside of a `with gc.Graph(…):` block",
+            got="no open graph; there is no global one",
+            fix=f'with gc.Graph("model") as graph: {what}(…); or `with graph:` to go on with one',
         )
     return opened[-1].graph
 
@@ -117,8 +127,7 @@ def name_scope(name: str) -> Iterator[str]:
     """Names that are given inside get `name/` in front."""
     graph = current_graph("name_scope")
     opened = _open.get()
-    if not _NAME.fullmatch(name):
-        raise ArgumentError("this is not a name for a scope", got=repr(name))
+    _require_name(name, nested=False)
     scope = f"{opened[-1].scope}{name}/"
     _open.set((*opened, _Recording(graph, scope)))
     try:
@@ -142,25 +151,11 @@ def placeholder(name: str, shape: Any = (), dtype: Any = float32) -> Tensor:
     """
     graph = current_graph("gc.placeholder")
     unique = graph.unique_name(name)
-    entries = shape if isinstance(shape, (tuple, list)) else (shape,)
-    sizes = tuple(_size(entry, unique, axis) for axis, entry in enumerate(entries))
+    taken = dims.symbols(size for node in graph.placeholders.values() for size in node.shape)
+    sizes = declared_shape(shape, unique, taken)
     node = _source(PLACEHOLDER, graph, name=unique, dtype=as_dtype(dtype), shape=sizes)
     graph.placeholders[unique] = graph.names[unique] = node
     return node
-
-
-def _size(entry: Any, name: str, axis: int) -> Dim:
-    if isinstance(entry, dims.Poly):
-        return entry
-    if entry is None:
-        return dims.symbol("_" + re.sub(r"\W", "_", name) + f"_{axis}")
-    if isinstance(entry, str):
-        if not entry.isidentifier():
-            raise ArgumentError("a symbolic size is named by an identifier", got=repr(entry))
-        return dims.symbol(entry)
-    if isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) and entry >= 0:
-        return int(entry)
-    raise ArgumentError("this is not a size", expected="an int >= 0, a name, a dim, or None", got=repr(entry))
 
 
 def _source(op: OpDef, graph: Graph, **attrs: Any) -> Tensor:
@@ -176,7 +171,7 @@ def constant(value: TensorLike, *, name: str | None = None, dtype: Any = None) -
     """
     node = as_tensor(value, None if dtype is None else as_dtype(dtype))
     if dtype is not None and node.dtype is not as_dtype(dtype):
-        node = as_tensor(np.asarray(value).astype(as_dtype(dtype).numpy))
+        node = as_tensor(_cast(np.asarray(value), as_dtype(dtype)))
     if name is None:
         return node
     graph = current_graph("a named constant")
@@ -184,6 +179,21 @@ def constant(value: TensorLike, *, name: str | None = None, dtype: Any = None) -
     named = _source(CONSTANT, graph, value=node.attrs["value"])
     graph.names[unique] = named
     return named
+
+
+def _cast(array: np.ndarray, dtype: DType) -> np.ndarray:
+    """The array in another dtype: floats are rounded, nothing else may be lost."""
+    with np.errstate(all="ignore"):
+        cast = array.astype(dtype.numpy)
+        lost = np.isfinite(cast) != np.isfinite(array) if dtype.kind == "float" else cast != array
+    if lost.any():
+        raise DTypeError(
+            f"this array does not fit into {dtype}",
+            expected=f"values that {dtype} can hold",
+            got=f"{array[lost].flat[0]} in an array of {array.dtype}",
+            fix="round or clip it first, with np.rint or np.clip, or choose a wider dtype",
+        )
+    return cast
 
 
 class Variable(VariableNode):
@@ -227,25 +237,44 @@ def _initial(initial: Any, shape: Any, dtype: Any) -> tuple[Any, TensorType]:
             "the initial value of a variable cannot be a tensor",
             expected="a number, an array, a list or an initialiser",
             got=repr(initial),
-            fix="pass the array itself, or update the variable with gc.assign",
+            fix="pass the array itself, or gc.evaluate(t); later values come from gc.assign(v, t)",
         )
-    wanted = None if shape is None else _static(shape)
+    wanted = None if shape is None else static_shape(shape)
     if callable(initial):
         if wanted is None:
-            raise ShapeError("an initialiser needs a shape", got=repr(initial), fix="gc.Variable(initial, shape=(…))")
+            raise ShapeError(
+                "an initialiser needs a shape",
+                expected="shape=, a tuple of ints",
+                got=f"{initial!r} alone",
+                fix="gc.Variable(initial, shape=(inputs, outputs))",
+            )
         kind = TensorType(float32 if dtype is None else as_dtype(dtype), wanted)
+        _require_initialiser(initial)
         check = getattr(initial, "check", None)
         if check is not None:
             check(wanted, kind.dtype.numpy)
         return initial, kind
     node = constant(initial, dtype=dtype)
     if wanted is not None and wanted != node.shape:
-        raise ShapeError("the initial value has another shape", expected=str(wanted), got=str(node.shape))
+        fills = f"fill the shape with gc.init.constant({initial!r})"
+        raise ShapeError(
+            "the initial value has another shape than shape= says",
+            expected=dims.shape_text(wanted),
+            got=dims.shape_text(node.shape),
+            fix="leave shape= out, or reshape the value" if node.ndim else fills,
+        )
     return node.attrs["value"], node.type
 
 
-def _static(shape: Any) -> Shape:
-    entries: Sequence[Any] = shape if isinstance(shape, (tuple, list)) else (shape,)
-    if not all(isinstance(entry, (int, np.integer)) and entry >= 0 for entry in entries):
-        raise ShapeError("the shape of a variable is static", expected="ints >= 0", got=repr(shape))
-    return tuple(int(entry) for entry in entries)
+def _require_initialiser(initial: Callable[..., Any]) -> None:
+    try:
+        inspect.signature(initial).bind("key", "shape", "dtype")
+    except TypeError:
+        raise ArgumentError(
+            "this function is not an initialiser",
+            expected="a function of key, shape and dtype, as those that gc.init makes",
+            got=repr(getattr(initial, "__qualname__", initial)),
+            fix="call the function of gc.init: gc.init.zeros(), not gc.init.zeros",
+        ) from None
+    except ValueError:  # written in C, and says nothing of its arguments
+        return

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from graphc.errors import DTypeError, GraphMismatchError, Origins, ShapeError, UpdateError, user_origins
 from graphc.ir.tensor import Tensor, VariableNode, common_owner
+from graphc.ir.types import compatible
 from graphc.ops.arithmetic import add, subtract
 from graphc.ops.define import TensorLike, as_tensor, convert
 from graphc.ops.layout import broadcast_to
@@ -43,8 +44,8 @@ def reject_double(assignments: Sequence[tuple[VariableNode, Tensor]]) -> None:
             raise UpdateError(
                 f"the variable {variable.name!r} is updated twice in one run",
                 expected="one new value per variable and run",
-                got=f"one from {known.origins} and one from {value.origins}",
-                fix="run the updates one after the other, or combine the values",
+                got=f"{known.op.name} ({known.origins}) and {value.op.name} ({value.origins})",
+                fix="fetch the updates in two runs, or combine both values into one gc.assign",
             )
 
 
@@ -55,7 +56,12 @@ def assign(variable: VariableNode, value: TensorLike) -> Update:
         ShapeError, DTypeError: the value has another type than the variable.
     """
     if not isinstance(variable, VariableNode):
-        raise UpdateError("only a variable can be assigned to", expected="a gc.Variable", got=repr(variable))
+        raise UpdateError(
+            "only a variable can be assigned to",
+            expected="a gc.Variable",
+            got=repr(variable),
+            fix="make it a gc.Variable if it is to keep a value between runs; other tensors are computed in each run",
+        )
     return Update([(variable, fitting(variable, value))])
 
 
@@ -75,6 +81,14 @@ def group(*updates: Update) -> Update:
     Raises:
         UpdateError: a variable is updated twice.
     """
+    for update in updates:
+        if not isinstance(update, Update):
+            raise UpdateError(
+                "only updates can be grouped",
+                expected="what gc.assign and optimizer.minimize give",
+                got=repr(update),
+                fix="gc.group(*updates) takes them one by one; tensors are fetched beside it: [loss, group]",
+            )
     pairs = dict.fromkeys(pair for update in updates for pair in update.assignments)
     return Update(pairs)
 
@@ -91,14 +105,12 @@ def fitting(variable: VariableNode, value: TensorLike) -> Tensor:
             got=str(node.type),
             fix=f"convert it with .astype(gc.{variable.dtype})",
         )
-    same = node.ndim == variable.ndim and all(
-        a == b or not isinstance(a - b, int) for a, b in zip(node.shape, variable.shape, strict=True)
-    )
-    if not same:
+    if not compatible(node.type, variable.type):
         raise ShapeError(
             f"the variable {variable.name!r} cannot take this value",
             expected=str(variable.type),
             got=str(node.type),
+            fix="bring the value to that shape with gc.reshape, gc.broadcast_to or a reduction",
         )
     owner = common_owner("assign", [variable, node])
     if owner is None:

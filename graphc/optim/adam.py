@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from graphc.builder.graph import Variable
-from graphc.errors import ArgumentError
 from graphc.ir.dtype import float64, int64
 from graphc.ir.tensor import Tensor, VariableNode
 from graphc.ops.exponential import pow, sqrt
-from graphc.optim.optimizer import Assignments, Optimizer
+from graphc.optim.optimizer import Assignments, Optimizer, require_number
 
 
 class Adam(Optimizer):
@@ -32,10 +31,10 @@ class Adam(Optimizer):
         name: str = "adam",
     ) -> None:
         super().__init__(learning_rate, name)
-        if not (0.0 <= beta1 < 1.0 and 0.0 <= beta2 < 1.0):
-            raise ArgumentError("Adam: the betas lie in [0, 1)", got=f"{beta1}, {beta2}")
-        if not epsilon > 0:
-            raise ArgumentError("Adam: epsilon must be positive", got=repr(epsilon))
+        for beta, value in (("beta1", beta1), ("beta2", beta2)):
+            fix = "the usual ones are beta1=0.9, beta2=0.999"
+            require_number(f"{name}: {beta}", value, lambda b: 0.0 <= b < 1.0, "a number in [0, 1)", fix)
+        require_number(f"{name}: epsilon", epsilon, lambda e: e > 0, "a number > 0", "the usual one is 1e-8")
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
         self._corrections: tuple[Tensor, Tensor]
 

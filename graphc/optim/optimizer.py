@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from graphc.builder.gradients import gradients
+import numpy as np
+
+from graphc.builder.gradients import gradients, not_connected
 from graphc.builder.graph import Graph, Variable, current_graph, name_scope
 from graphc.builder.update import Update, fitting
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, NotConnectedError, ShapeError, StaticGraphError, UpdateError
 from graphc.init import zeros
-from graphc.ir.tensor import Tensor, VariableNode
+from graphc.ir.dtype import FLOAT
+from graphc.ir.tensor import Tensor, VariableNode, common_owner
 
 Assignments = list[tuple[VariableNode, Tensor]]
 
@@ -23,8 +26,8 @@ class Optimizer:
     """
 
     def __init__(self, learning_rate: float, name: str) -> None:
-        if not learning_rate >= 0:
-            raise ArgumentError(f"{name}: the learning rate must not be negative", got=repr(learning_rate))
+        fix = "a rate that changes is assigned: session.assign({optimizer.learning_rate: rate})"
+        require_number(f"{name}: learning_rate", learning_rate, lambda rate: rate >= 0, "a number >= 0", fix)
         self.name = name
         self.initial_learning_rate = float(learning_rate)
         self.learning_rate: Variable | None = None
@@ -40,24 +43,35 @@ class Optimizer:
         Raises:
             NotConnectedError: the loss does not depend on a variable that was named, or on none at all.
         """
-        if variables is not None:
-            found = gradients(loss, list(variables))
-            return self.apply(list(zip(found, variables, strict=True)))
-        graph = _graph_of(loss)
-        trainable = [variable for variable in graph.variables.values() if variable.trainable]
-        found = gradients(loss, trainable, unconnected="none")
-        pairs = [(g, v) for g, v in zip(found, trainable, strict=True) if g is not None]
+        _require_loss(self.name, loss)
+        wanted = _trainable(_graph_of(loss)) if variables is None else list(variables)
+        found = list(zip(gradients(loss, wanted, unconnected="none"), wanted, strict=True))
+        pairs = [(gradient, variable) for gradient, variable in found if gradient is not None]
+        missing = [variable for gradient, variable in found if gradient is None]
+        if variables is not None and missing:
+            raise not_connected(missing[0], [loss], "compute the loss from it, or leave it out of variables=")
         if not pairs:
-            gradients(loss, trainable[:1])  # raises with the reason
-            raise ArgumentError("there is no trainable variable to move", got=repr(graph))
+            raise NotConnectedError(
+                f"{self.name}: the loss depends on no trainable variable",
+                expected="a path from one of: " + (", ".join(v.name for v in wanted) or "none, the graph has none"),
+                got=repr(loss),
+                fix="compute the loss from variables, through floating-point operations",
+            )
         return self.apply(pairs)
 
     def apply(self, gradients: Mapping[VariableNode, Tensor] | Iterable[tuple[Tensor, VariableNode]]) -> Update:
-        """One step along gradients that are given: variable → gradient, or pairs (gradient, variable)."""
+        """One step along gradients that are given: variable → gradient, or pairs (gradient, variable).
+
+        Raises:
+            UpdateError: something else is given, or a variable twice.
+            ShapeError, DTypeError: a gradient has another type than its variable.
+            GraphMismatchError: the variables belong to two graphs.
+        """
         if isinstance(gradients, Mapping):
             pairs = [(gradient, variable) for variable, gradient in gradients.items()]
         else:
             pairs = list(gradients)
+        _require_fitting(self.name, pairs)  # before anything is added to the graph
         graph = _graph_of(*(variable for _, variable in pairs))
         with graph, name_scope(self.name):
             if self.learning_rate is None or self.learning_rate.owner is not graph:
@@ -88,6 +102,85 @@ class Optimizer:
             name=f"{variable.name}/{kind}",
             trainable=False,
         )
+
+
+def require_number(what: str, value: object, fits: Callable[[float], bool], expected: str, fix: str) -> None:
+    """Holds an argument for a number in its domain.
+
+    Raises:
+        ArgumentError: it is not.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float, np.integer, np.floating))
+        or not fits(float(value))
+    ):
+        raise ArgumentError(f"{what} is out of its domain", expected=expected, got=repr(value), fix=fix)
+
+
+def _trainable(graph: Graph) -> list[Variable]:
+    return [variable for variable in graph.variables.values() if variable.trainable and variable.dtype in FLOAT]
+
+
+def _require_loss(optimizer: str, loss: object) -> None:
+    if not isinstance(loss, Tensor):
+        raise StaticGraphError(
+            f"{optimizer}: the loss must be a tensor",
+            expected="a tensor, recorded once, outside of the training loop",
+            got=repr(loss),
+            fix="train = optimizer.minimize(loss), then session.run(train, feeds) for every batch",
+        )
+    if loss.shape:
+        raise ShapeError(
+            f"{optimizer}: the loss must be a scalar",
+            expected="one number to lower",
+            got=repr(loss),
+            fix='let the loss function reduce it, reduction="mean", or use gc.mean(loss)',
+        )
+
+
+def _require_fitting(optimizer: str, pairs: Sequence[object]) -> None:
+    seen: dict[VariableNode, None] = {}
+    for pair in pairs:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise UpdateError(
+                f"{optimizer}: this is no pair",
+                expected="pairs (gradient, variable), or a dict {variable: gradient}",
+                got=repr(pair),
+                fix="list(zip(gc.gradients(loss, variables), variables))",
+            )
+        gradient, variable = pair
+        if not isinstance(variable, VariableNode):
+            raise UpdateError(
+                f"{optimizer}: only variables can be moved",
+                expected="pairs (gradient, variable)",
+                got=repr(variable),
+                fix="put the gradient first, or pass a dict {variable: gradient}",
+            )
+        if not isinstance(gradient, Tensor):
+            raise UpdateError(
+                f"{optimizer}: the gradient of {variable.name!r} is no tensor",
+                expected=f"a tensor {variable.type}",
+                got=repr(gradient),
+                fix='leave the variable out, or take its gradient with unconnected="zero"',
+            )
+        fitting(variable, gradient)
+        if variable in seen:
+            raise UpdateError(
+                f"{optimizer}: the variable {variable.name!r} is given twice",
+                expected="one gradient per variable",
+                got=", ".join(repr(other.name) for other in (*seen, variable)),
+                fix="add its gradients up first",
+            )
+        seen[variable] = None
+    if not seen:
+        raise UpdateError(
+            f"{optimizer}: there is nothing to move",
+            expected="at least one pair (gradient, variable)",
+            got="none",
+            fix="optimizer.minimize(loss) finds the variables by itself",
+        )
+    common_owner(optimizer, tuple(seen))
 
 
 def _graph_of(*nodes: Tensor) -> Graph:

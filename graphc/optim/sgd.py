@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.errors import ArgumentError
 from graphc.ir.tensor import Tensor, VariableNode
-from graphc.optim.optimizer import Assignments, Optimizer
+from graphc.optim.optimizer import Assignments, Optimizer, require_number
 
 
 class SGD(Optimizer):
@@ -21,10 +21,15 @@ class SGD(Optimizer):
 
     def __init__(self, learning_rate: float, momentum: float = 0.0, nesterov: bool = False, name: str = "sgd") -> None:
         super().__init__(learning_rate, name)
-        if not 0.0 <= momentum < 1.0:
-            raise ArgumentError("SGD: the momentum lies in [0, 1)", got=repr(momentum))
+        fix = "the usual one is 0.9; 0 is none"
+        require_number(f"{name}: momentum", momentum, lambda m: 0.0 <= m < 1.0, "a number in [0, 1)", fix)
         if nesterov and not momentum:
-            raise ArgumentError("SGD: nesterov needs a momentum")
+            raise ArgumentError(
+                f"{name}: nesterov needs a momentum",
+                expected="momentum > 0",
+                got="momentum=0",
+                fix="pass momentum=0.9, for example",
+            )
         self.momentum = momentum
         self.nesterov = nesterov
 
