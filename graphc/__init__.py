@@ -61,13 +61,31 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"graphc.{name}")
     if name not in _NAMES:
-        from graphc.errors import unknown_name
-
-        raise AttributeError(str(unknown_name("name in graphc", name, __all__)))
+        raise _unknown(name)
     module, attribute = _NAMES[name]
     import_module("graphc.ops")
     value = globals()[name] = getattr(import_module(module), attribute)
     return value
+
+
+def _unknown(name: str) -> AttributeError:
+    """The error for `gc.name`, with the module where such a name stands."""
+    from importlib import import_module
+    from importlib.machinery import PathFinder
+
+    # Before `from graphc import philox` imports the file, it asks for the attribute; inspection asks for dunders.
+    if name.startswith("__") or PathFinder.find_spec(f"graphc.{name}", __path__):
+        return AttributeError(f"module 'graphc' has no attribute {name!r}")
+    errors = import_module("graphc.errors")
+    error: AttributeError = errors.unknown_name(
+        "attribute of graphc", name, __all__, fix="dir(graphc) lists all", error=errors.UnknownAttributeError
+    )
+    for place in _MODULES:
+        module = import_module(f"graphc.{place}")
+        found = vars(module).get(name)
+        if name in getattr(module, "__all__", ()) or getattr(found, "__module__", "") == module.__name__:
+            error.fix = f"did you mean graphc.{place}.{name}?"  # type: ignore[attr-defined]
+    return error
 
 
 def __dir__() -> list[str]:

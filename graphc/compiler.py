@@ -184,7 +184,12 @@ def compile_graph(
     clock.append(time.perf_counter())
     reasons = choice.backend.unsupported(plan, options)
     if reasons:
-        raise UnsupportedError(f"the backend {choice.name!r} cannot run this graph", got="\n".join(reasons))
+        raise UnsupportedError(
+            f"the backend {choice.name!r} cannot run this graph",
+            expected="ops and options that it has",
+            got="\n".join(reasons),
+            fix="change the options, or choose another backend: `graphc backends` lists them",
+        )
     program = choice.backend.lower(plan, options)
     clock.append(time.perf_counter())
     names = ("passes", "plan", "lower")
@@ -198,7 +203,7 @@ def _require_feeds(graph: Graph) -> None:
     if missing:
         raise FeedError(
             "a placeholder that the fetches need is not fed: " + ", ".join(f"{node.name!r}" for node in missing),
-            expected="feeds for " + ", ".join(f"{node.name}: {node.type}" for node in missing),
+            expected=", ".join(f"{node.name}: {node.type}" for node in missing),
             got="feeds for " + (", ".join(f"{node.name!r}" for node in graph.parameters) or "nothing"),
             fix="add it to feeds",
         )
@@ -209,6 +214,7 @@ def _require_feeds(graph: Graph) -> None:
         raise FeedError(
             f"the symbolic size {', '.join(unknown)} cannot be told from the feeds",
             expected="a fed placeholder that has it as one of its sizes",
+            got="feeds for " + (", ".join(f"{node.name}: {node.type}" for node in graph.parameters) or "nothing"),
             fix="feed such a placeholder, too",
         )
 

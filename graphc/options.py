@@ -5,12 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from graphc.errors import ArgumentError, unknown_name
+from graphc.errors import ArgumentError, UnknownOptionError, unknown_name
 
 EXACTNESS = {
     "exact": frozenset({"exact"}),
     "default": frozenset({"exact", "close", "reorder", "stable"}),
     "fast": frozenset({"exact", "close", "reorder", "stable", "fast"}),
+}
+
+
+# Option → the types of its values, the smallest number, and the same in words.
+_KINDS: dict[str, tuple[tuple[type, ...], int, str]] = {
+    **dict.fromkeys(("strict", "deterministic", "verify"), ((bool,), 0, "True or False")),
+    "memory_limit": ((int, type(None)), 0, "a number of bytes, or None for no limit"),
+    "threads": ((int, type(None)), 1, "an int >= 1, or None to leave it to the backend"),
+    "dump": ((str, os.PathLike, type(None)), 0, "a folder, or None for no dumps"),
 }
 
 
@@ -39,15 +48,25 @@ class CompileOptions:
     precision: str = "highest"
     deterministic: bool = True
     verify: bool = False
-    dump: str | None = None
+    dump: str | os.PathLike[str] | None = None
+
+    def __new__(cls, *args: object, **options: object) -> CompileOptions:
+        for name in options:
+            if name not in cls.__slots__:
+                raise unknown_name("option", name, list(cls.__slots__), error=UnknownOptionError)
+        return object.__new__(cls)
 
     def __post_init__(self) -> None:
         if self.exactness not in EXACTNESS:
             raise unknown_name("exactness", self.exactness, list(EXACTNESS))
         if self.precision not in ("highest", "high", "default"):
             raise unknown_name("precision", self.precision, ["highest", "high", "default"])
-        if self.memory_limit is not None and self.memory_limit < 0:
-            raise ArgumentError("memory_limit is a number of bytes", got=str(self.memory_limit))
+        for name, (kinds, least, expected) in _KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kinds) or (type(value) is int and value < least):
+                raise ArgumentError(
+                    f"this cannot be the option {name}", expected=expected, got=repr(value), fix=f"leave {name}= out"
+                )
 
     @property
     def rule_classes(self) -> frozenset[str]:

@@ -63,7 +63,12 @@ def choose(name: str) -> Choice:
         backend = load(name)
         available, reason = backend.availability()
         if not available:
-            raise BackendError(f"the backend {name!r} is not available: {reason}", fix="graphc backends lists them all")
+            raise BackendError(
+                f"the backend {name!r} is not available here",
+                expected="a backend that can run on this machine",
+                got=reason,
+                fix='`graphc backends` lists them all, with the reason; backend="auto" takes the best that there is',
+            )
         return Choice(name, backend, "named")
     skipped: list[str] = []
     for candidate in BUILT_IN:  # a foreign backend is taken only by name
