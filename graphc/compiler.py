@@ -13,7 +13,7 @@ from graphc.ir import dims
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.ledger import Hit, Ledger
-from graphc.ir.tensor import Tensor, tuple_elements
+from graphc.ir.tensor import tuple_elements
 from graphc.lowering.backend import Program
 from graphc.lowering.registry import Choice
 from graphc.options import CompileOptions
@@ -221,13 +221,7 @@ def _require_feeds(graph: Graph) -> None:
 
 def _sizes(graph: Graph) -> list[Dim]:
     found: list[Dim] = [guard.left for guard in graph.guards] + [guard.right for guard in graph.guards]
-    for node in (*graph.nodes, *graph.parameters):
-        found += _dims_of(node)
-    return found
-
-
-def _dims_of(node: Tensor) -> list[Dim]:
-    sizes: list[Dim] = [size for kind in tuple_elements(node) for size in kind.shape if not isinstance(size, int)]
-    if node.op.name == "dim_value":
-        sizes.append(node.attrs["dim"])
-    return sizes
+    found += [node.attrs["dim"] for node in graph.nodes if node.op.name == "dim_value"]
+    nodes = (*graph.nodes, *graph.parameters)
+    shapes = dict.fromkeys(kind.shape for node in nodes for kind in tuple_elements(node))  # most nodes share a few
+    return found + [size for shape in shapes for size in shape]

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from graphc import reference
+from graphc.errors import Origins
 from graphc.ir import dims
 from graphc.ir.dims import shape_text
+from graphc.ir.types import TensorType
 from graphc.plan.data import Plan, Slot, SlotKind, Step
 from graphc.plan.memory import pack
 
@@ -81,6 +83,7 @@ class NumpyProgram:
         self.plan = plan
         self.poison = poison
         self.names = _Names(plan)
+        self._texts: dict[TensorType | Origins, str] = {}
         self._extra: dict[str, Any] = {}  # attributes, origins, functions: name → value, dims still symbolic
         self._extra_names: dict[int, str] = {}
         self._dying = self._deaths() if poison else {}
@@ -129,8 +132,20 @@ class NumpyProgram:
         target += [f"{name}.fill(255)" for name in self._poisoned(chunk, position)]
 
     def _headline(self, step: Step) -> str:
-        kind = self.plan.slots[step.outputs[0]].type
-        return f"{step.op.name}: {kind.dtype}{shape_text(kind.shape)}  {step.origins}"
+        return f"{step.op.name}: {self._type_text(step.outputs[0])}  {self._place_text(step.origins)}"
+
+    def _type_text(self, index: int) -> str:
+        kind = self.plan.slots[index].type
+        text = self._texts.get(kind)
+        if text is None:
+            text = self._texts[kind] = f"{kind.dtype}{shape_text(kind.shape)}"
+        return text
+
+    def _place_text(self, origins: Origins) -> str:
+        text = self._texts.get(origins)
+        if text is None:
+            text = self._texts[origins] = str(origins)
+        return text
 
     def _operands(self, chunk: _Chunk, step: Step) -> emit.Operands:
         inputs = [self._use(chunk, index) for index in step.inputs]
@@ -139,17 +154,18 @@ class NumpyProgram:
             [self.plan.slots[index].type for index in step.inputs],
             self._use(chunk, step.outputs[0]),
             lambda name: self._literal(chunk, step.attrs[name]),
-            lambda: self._bound(chunk, step.origins, str(step.origins)),
+            lambda: self._bound(chunk, step.origins, self._place_text(step.origins)),
             lambda value, comment: self._bound(chunk, value, comment),
         )
 
     def _use(self, chunk: _Chunk, index: int) -> str:
         """The name of a slot, noted as needed by the chunk."""
         name = self.names[index]
+        if name in chunk.bound:
+            return name
         root = self.plan.root(index)
         if root.kind not in _RUNTIME:
-            kind = self.plan.slots[index].type
-            chunk.bound[name] = f"{kind.dtype}{shape_text(kind.shape)}"
+            chunk.bound[name] = self._type_text(index)
             return name
         chunk.runtime[root.index] = None
         if index != root.index:

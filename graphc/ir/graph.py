@@ -56,7 +56,7 @@ class Graph:
         read = [node for node in self.nodes if isinstance(node, VariableNode)]
         return tuple(dict.fromkeys(read + [variable for variable, _ in self.updates]))
 
-    @property
+    @cached_property
     def guards(self) -> tuple[Guard, ...]:
         """Everything that the shapes take for granted about symbolic sizes, without repetition."""
         found: dict[tuple[object, ...], Guard] = {}

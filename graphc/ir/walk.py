@@ -37,10 +37,10 @@ def regions(node: Tensor) -> tuple[Graph, ...]:
     return tuple(from_attrs)
 
 
-def transform(outputs: Iterable[Tensor], visit: Callable[[Tensor, list[Tensor]], Tensor]) -> dict[Tensor, Tensor]:
-    """Bottom-up: `visit(node, new inputs)` for every node; returns old → new."""
+def transform(order: Iterable[Tensor], visit: Callable[[Tensor, list[Tensor]], Tensor]) -> dict[Tensor, Tensor]:
+    """Bottom-up: `visit(node, new inputs)` for every node of a sorted graph; returns old → new."""
     new: dict[Tensor, Tensor] = {}
-    for node in toposort(outputs):
+    for node in order:
         new[node] = visit(node, [new[i] for i in node.inputs])
     return new
 

@@ -32,7 +32,7 @@ class Cse:
                 context.ledger.add(Hit("cse", "cse", "exact", node.id, kept.id, text, f"{text} (shared)", node.origins))
             return kept
 
-        new = transform(graph.outputs, visit)
+        new = transform(graph.nodes, visit)
         return graph.with_outputs([new[node] for node in graph.outputs])
 
 

@@ -44,7 +44,7 @@ class Fold:
             context.ledger.add(_hit(new, folded))
             return folded
 
-        new = transform(graph.outputs, visit)
+        new = transform(graph.nodes, visit)
         return graph.with_outputs([new[node] for node in graph.outputs])
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from graphc.errors import Origins
 from graphc.ir.dims import Dim, Guard, shape_text
 from graphc.ir.opdef import OpDef
+from graphc.ir.tensor import NO_ATTRS
 from graphc.ir.types import TensorType
 from graphc.plan.memory import Interval, Peak
 
@@ -25,6 +26,17 @@ class SlotKind(enum.Enum):
     VIEW = "view"  # other strides over the memory of another slot
     ARENA = "arena"  # planned memory, shared over time
     OUTPUT = "output"  # a fresh array that the caller gets
+
+    __hash__ = object.__hash__  # members are singletons; the hash of the enum module is slow
+
+
+_PREFIXES = {
+    SlotKind.VIEW: "v",
+    SlotKind.ARENA: "t",
+    SlotKind.OUTPUT: "r",
+    SlotKind.CONSTANT: "c",
+    SlotKind.SIZE: "n",
+}
 
 
 class Slot:
@@ -63,7 +75,7 @@ class Slot:
         self.value = value
         self.base = base
         self.op = op
-        self.attrs = attrs or {}
+        self.attrs = NO_ATTRS if attrs is None else attrs
         self.contiguous = contiguous
 
     def __repr__(self) -> str:
@@ -156,7 +168,7 @@ class Plan:
     def label(self, index: int) -> str:
         """A short name of a slot, as it stands in sources and listings."""
         slot = self.slots[index]
-        prefix = {"view": "v", "arena": "t", "output": "r", "constant": "c", "size": "n"}.get(slot.kind.value)
+        prefix = _PREFIXES.get(slot.kind)
         return f"{prefix}{index}" if prefix else slot.name
 
     def size_of(self, index: int) -> Dim:

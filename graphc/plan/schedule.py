@@ -136,14 +136,14 @@ class _Scheduler:
 
     def _updates(self) -> tuple[dict[int, int], list[int]]:
         """Which steps write straight into a variable (step → state slot), and which copy steps were added."""
-        atomic = self._atomic_below()
+        atomic = self._atomic_below() if self.graph.updates else []
         direct: dict[int, int] = {}
         copied: list[int] = []
         taken: set[int] = set()
         for variable, value in self.graph.updates:
             target, index = self.slot_of[variable], self.slot_of[value]
             step = self.writer.get(index)
-            if step is not None and step not in taken and atomic[step] and self._may_write(step, index, target):
+            if step is not None and self._may_write(step, index, target) and step not in taken and atomic[step]:
                 taken.add(step)
                 direct[step] = target
                 continue
@@ -191,8 +191,10 @@ class _Scheduler:
         """Root slot → steps that read it, through views too."""
         readers: dict[int, list[int]] = defaultdict(list)
         for position, step in enumerate(self.steps):
-            for root in {self._root(index) for index in step.inputs}:
-                readers[root].append(position)
+            for index in step.inputs:
+                found = readers[self._root(index)]
+                if not found or found[-1] != position:  # once, even if it reads a slot twice
+                    found.append(position)
         return readers
 
     # --- order ----------------------------------------------------------------------------------------------
@@ -231,16 +233,17 @@ class _Scheduler:
     def _try_order(self, writers: Mapping[int, int]) -> tuple[list[int], set[int]]:
         """Kahn's algorithm; writers wait until nothing else is ready. Returns the rest, too, if it gets stuck."""
         readers = self._readers()
-        successors: dict[int, set[int]] = defaultdict(set)
+        # A step that waits for another one twice stands there twice, and is counted twice.
+        successors: list[list[int]] = [[] for _ in self.steps]
         for slot, step in self.writer.items():
             if self.slots[slot].kind is not SlotKind.STATE:
-                successors[step].update(readers[slot])
+                successors[step] += readers[slot]
         for step, target in writers.items():
             for reader in readers[target]:
                 if reader != step:
-                    successors[reader].add(step)
+                    successors[reader].append(step)
         missing = [0] * len(self.steps)
-        for followers in successors.values():
+        for followers in successors:
             for follower in followers:
                 missing[follower] += 1
         ready: list[tuple[bool, int]] = []

@@ -10,7 +10,7 @@ from graphc.errors import InternalError, Origins, RewriteLoopError, merge_origin
 from graphc.ir.ledger import Hit, Ledger
 from graphc.ir.tensor import Tensor, inherit, rebuild, tuple_elements
 from graphc.ops.layout import broadcast_to
-from graphc.rules.pattern import Op, Replace, Scalar, Wildcard, match, may_match
+from graphc.rules.pattern import Head, Op, Replace, Scalar, Wildcard, match, may_match, scalar_value
 
 _LONGEST_CHAIN = 200
 
@@ -65,10 +65,13 @@ class Rewriter:
         self.limit = limit
         self.hits = 0
         self._by_op: dict[str, list[Rule]] = defaultdict(list)
-        self._by_heads: dict[tuple[str, ...], tuple[Rule, ...]] = {}
+        self._by_heads: dict[tuple[Head, ...], tuple[Rule, ...]] = {}
+        self._numbers: dict[float, float] = {}
         for rule in rules:
             if rule.exactness in allowed:
                 self._by_op[rule.pattern.op].append(rule)
+                wanted = [part.value for part in rule.pattern.inputs if isinstance(part, Scalar)]
+                self._numbers.update((value, value) for value in wanted if value is not None)
         self._final: dict[Tensor, Tensor] = {node: node for node in self.barriers}
         self._chain: dict[Tensor, tuple[int, Rule]] = {}
 
@@ -126,16 +129,23 @@ class Rewriter:
         return None
 
     def _candidates(self, node: Tensor) -> tuple[Rule, ...]:
-        """The rules whose patterns fit the op of a node and those of its inputs; looked up once per combination."""
+        """The rules whose patterns fit the op of a node and its inputs at a glance; found once per combination."""
         rules = self._by_op.get(node.op.name)
         if rules is None:
             return ()
-        sources = [source.op.name for source in node.inputs]
-        heads = (node.op.name, *sources)
-        found = self._by_heads.get(heads)
+        heads = [self._head(source) for source in node.inputs]
+        key = (node.op.name, *heads)
+        found = self._by_heads.get(key)
         if found is None:
-            found = self._by_heads[heads] = tuple(r for r in rules if may_match(r.pattern, node.op, sources))
+            found = self._by_heads[key] = tuple(rule for rule in rules if may_match(rule.pattern, node.op, heads))
         return found
+
+    def _head(self, node: Tensor) -> Head:
+        """The number of a constant is told only if a rule asks for it: there may be as many as nodes."""
+        if node.op.name != "constant":
+            return node.op.name
+        value = scalar_value(node)
+        return "constant" if value is None else self._numbers.get(value, "constant")
 
     def _count(self, rule: Rule, node: Tensor, new: Tensor, result: Tensor, origins: Origins) -> None:
         self.hits += 1

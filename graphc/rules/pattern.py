@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Sequence
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -101,10 +102,7 @@ def _match(pattern: Pattern, node: Tensor, bound: _Bound, opaque: Container[Tens
 
 
 def _match_all(parts: Sequence[Pattern], sources: Sequence[Tensor], bound: _Bound, opaque: Container[Tensor]) -> bool:
-    for part, source in zip(parts, sources, strict=True):
-        if not _match(part, source, bound, opaque):
-            return False
-    return True
+    return all(map(_match, parts, sources, repeat(bound), repeat(opaque)))
 
 
 def _match_scalar(pattern: Scalar, node: Tensor, bound: _Bound, opaque: Container[Tensor]) -> bool:
@@ -116,18 +114,24 @@ def _match_scalar(pattern: Scalar, node: Tensor, bound: _Bound, opaque: Containe
     return True
 
 
-def may_match(pattern: Op, op: OpDef, sources: Sequence[str]) -> bool:
-    """Whether a pattern could match a node of an op over inputs of ops of these names."""
-    if pattern.op != op.name or len(pattern.inputs) != len(sources):
+Head: TypeAlias = str | float
+"""What can be seen of an input at a glance: its op, or the number that a constant consists of."""
+
+
+def may_match(pattern: Op, op: OpDef, heads: Sequence[Head]) -> bool:
+    """Whether a pattern could match a node of an op over inputs with these heads."""
+    if pattern.op != op.name or len(pattern.inputs) != len(heads):
         return False
-    orders = [sources, sources[::-1]] if Trait.COMMUTATIVE in op.traits else [sources]
+    orders = [heads, heads[::-1]] if Trait.COMMUTATIVE in op.traits else [heads]
     return any(all(map(_may_be, pattern.inputs, order)) for order in orders)
 
 
-def _may_be(pattern: Pattern, op: str) -> bool:
+def _may_be(pattern: Pattern, head: Head) -> bool:
     if isinstance(pattern, Op):
-        return pattern.op == op
-    return isinstance(pattern, Wildcard) or op == "constant" or op in _KEEPS_NUMBERS
+        return pattern.op == head
+    if isinstance(pattern, Wildcard) or head in _KEEPS_NUMBERS:
+        return True
+    return head == pattern.value or (pattern.value is None and (head == "constant" or isinstance(head, float)))
 
 
 def scalar_value(node: Tensor, opaque: Container[Tensor] = ()) -> Any | None:

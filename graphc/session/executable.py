@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,10 +33,11 @@ class State(Protocol):
 class _Binding:
     """The plan at concrete sizes: calls that are free, each with an arena of its own."""
 
-    __slots__ = ("free", "sizes")
+    __slots__ = ("free", "last_use", "sizes")
 
     def __init__(self, sizes: dict[str, int]) -> None:
         self.sizes = sizes
+        self.last_use = 0
         self.free: list[Callable[..., Sequence[Any]]] = []
 
 
@@ -63,8 +64,9 @@ class Executable:
         self._positions = None if list(positions) == list(range(len(positions))) else tuple(positions)
         self._parameters: tuple[Tensor, ...] = plan.recorded.parameters
         self._dtypes = tuple(node.dtype.numpy for node in self._parameters)
-        self._guard = state.lock.exclusive if plan.plan.updated else state.lock.shared
-        self._bindings: OrderedDict[tuple[tuple[int, ...], ...], _Binding] = OrderedDict()
+        self._hold = state.lock.exclusive if plan.recorded.updates else state.lock.shared
+        self._bindings: dict[tuple[tuple[int, ...], ...], _Binding] = {}
+        self._clock = count()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the plan.
@@ -79,22 +81,25 @@ class Executable:
                 args = tuple(map(feeds.as_array, self._parameters, args))
                 break
         shapes = tuple([value.shape for value in args])
-        with self._guard:
-            self._state.require_open()
-            binding = self._bindings.get(shapes)
-            if binding is None:
-                binding = self._bind(args, shapes)
-            try:
-                call = binding.free.pop()
-            except IndexError:
-                call = self._new_call(binding)
-            try:
-                results = call(*args)
-            finally:
-                binding.free.append(call)
+        results: Sequence[Any] = self._hold(self._run, args, shapes)
         if self._positions is not None:
             results = [None if at is None else results[at] for at in self._positions]
         return self._unflatten(results)
+
+    def _run(self, args: Sequence[np.ndarray], shapes: tuple[tuple[int, ...], ...]) -> Sequence[Any]:
+        self._state.require_open()
+        binding = self._bindings.get(shapes)
+        if binding is None:
+            binding = self._bind(args, shapes)
+        binding.last_use = next(self._clock)
+        try:
+            call = binding.free.pop()
+        except IndexError:
+            call = self._new_call(binding)
+        try:
+            return call(*args)
+        finally:
+            binding.free.append(call)
 
     def _bind(self, args: Sequence[np.ndarray], shapes: tuple[tuple[int, ...], ...]) -> _Binding:
         for node, value in zip(self._parameters, args, strict=True):
@@ -109,15 +114,20 @@ class Executable:
                 fix="feed smaller batches, or raise the limit",
             )
         while len(self._bindings) >= _MOST_BINDINGS:
-            self._bindings.popitem(last=False)
+            oldest, _ = min(tuple(self._bindings.items()), key=lambda item: item[1].last_use)
+            self._bindings.pop(oldest, None)  # another reader may have dropped it just now
         binding = self._bindings[shapes] = _Binding(sizes)
         return binding
 
     def _new_call(self, binding: _Binding) -> Callable[..., Sequence[Any]]:
         plan = self.plan.plan
         state = self._state.arrays([plan.slots[index].name for index in plan.state])
-        call, _ = self.plan.program.bind(binding.sizes, state, self._state.committed())
-        return call
+        committed = self._state.committed()
+        call, _ = self.plan.program.bind(binding.sizes, state, committed)
+        if plan.updated or not self.plan.recorded.updates:
+            return call
+        # The passes found that the updates change nothing; the run counts nevertheless.
+        return lambda *args: (call(*args), committed())[0]
 
     def arena_bytes(self, *args: Any, **kwargs: Any) -> int:
         """The bytes of the arena that a call with these feeds uses; it is bound, but not run."""

@@ -12,6 +12,8 @@ from graphc.ir import dims
 from graphc.ir.dims import Guard
 from graphc.ir.tensor import Tensor
 
+_LADDER = {"b": 0, "u": 1, "i": 1, "f": 2}  # numbers are converted upwards
+
 
 def as_array(node: Tensor, value: Any) -> np.ndarray:
     """A feed as an array of exactly the placeholder's dtype and rank.
@@ -45,16 +47,30 @@ def _converted(node: Tensor, value: Any) -> np.ndarray:
         raise FeedTypeError(f"the feed for {node.name!r} is a tensor", expected="a value", got=repr(value))
     try:
         natural = np.asarray(value)
-        if not np.can_cast(natural.dtype, wanted, "same_kind") and natural.size:
+        if natural.size and _LADDER.get(natural.dtype.kind, 3) > _LADDER[wanted.kind]:
             raise TypeError(f"{natural.dtype} is not {wanted}")
-        return np.asarray(value, wanted)
-    except (TypeError, ValueError, OverflowError) as error:
+        return _cast(natural, wanted)
+    except (TypeError, ValueError, OverflowError, FloatingPointError) as error:
         text = repr(value)
         raise FeedTypeError(
             f"the feed for {node.name!r} cannot be converted: {error}",
             expected=str(node.type),
             got=text if len(text) < 60 else text[:57] + "...",
         ) from None
+
+
+def _cast(natural: np.ndarray, wanted: np.dtype[Any]) -> np.ndarray:
+    """Numbers of a kind that is not higher, in a dtype.
+
+    Raises:
+        OverflowError, FloatingPointError: one is out of its range.
+    """
+    if natural.size and natural.dtype.kind in "iu" and wanted.kind in "iu":
+        limits = np.iinfo(wanted)
+        if int(natural.min()) < limits.min or int(natural.max()) > limits.max:
+            raise OverflowError(f"out of the range of {wanted}")
+    with np.errstate(over="raise"):
+        return natural.astype(wanted)
 
 
 def _check_shape(node: Tensor, array: np.ndarray) -> None:

@@ -3,60 +3,66 @@
 from __future__ import annotations
 
 import threading
+from _thread import LockType, allocate_lock
 from collections.abc import Callable
-from types import TracebackType
+from typing import TypeVar
+
+from graphc.errors import SessionError
+
+_T = TypeVar("_T")
 
 
 class ReadWriteLock:
-    """`with lock.shared:` for readers, `with lock.exclusive:` for writers; a waiting writer goes first."""
+    """`shared` runs what reads, `exclusive` what writes; while a writer waits, new readers wait behind it.
+
+    Whatever a signal handler raises (Ctrl-C), and wherever, nothing stays locked: the locks are C objects in `with`
+    statements, which CPython takes and gives back without handling signals in between. A handler may itself read: the
+    state is never half-written when it runs. It may not write.
+    """
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._readers = 0
-        self._writing = False
-        self._waiting = 0
-        self.shared = _Guard(self._enter_shared, self._leave_shared)
-        self.exclusive = _Guard(self._enter_exclusive, self._leave_exclusive)
+        self.reset()
 
-    def _enter_shared(self) -> None:
-        with self._condition:
-            while self._writing or self._waiting:
-                self._condition.wait()
-            self._readers += 1
+    def reset(self) -> None:
+        """Nobody is inside: for a child process, where the threads of its parent do not live."""
+        self._entry = threading.RLock()  # passed by readers, kept by a writer
+        self._readers: dict[int, LockType] = {}  # thread → a lock that it holds while it reads
+        self._writer: int | None = None
 
-    def _leave_shared(self) -> None:
-        with self._condition:
-            self._readers -= 1
-            if not self._readers:
-                self._condition.notify_all()
-
-    def _enter_exclusive(self) -> None:
-        with self._condition:
-            self._waiting += 1
+    def shared(self, function: Callable[..., _T], *args: object) -> _T:
+        """Calls a function that reads."""
+        me = threading.get_ident()
+        if me in self._readers:
+            return function(*args)
+        reading = allocate_lock()
+        with reading:
             try:
-                while self._writing or self._readers:
-                    self._condition.wait()
+                with self._entry:
+                    self._readers[me] = reading
+                return function(*args)
             finally:
-                self._waiting -= 1
-            self._writing = True
+                self._readers.pop(me, None)
 
-    def _leave_exclusive(self) -> None:
-        with self._condition:
-            self._writing = False
-            self._condition.notify_all()
+    def exclusive(self, function: Callable[..., _T], *args: object) -> _T:
+        """Calls a function that writes.
 
-
-class _Guard:
-    __slots__ = ("_enter", "_leave")
-
-    def __init__(self, enter: Callable[[], None], leave: Callable[[], None]) -> None:
-        self._enter = enter
-        self._leave = leave
-
-    def __enter__(self) -> None:
-        self._enter()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._leave()
+        Raises:
+            SessionError: it was called from within another one, by a signal handler, say.
+        """
+        me = threading.get_ident()
+        if me == self._writer or me in self._readers:
+            raise SessionError(
+                "this would change the state while a run of the same thread is under way",
+                expected="no update, assign or restore from a signal handler or a callback",
+                got="one, in the middle of a run",
+                fix="note the wish in the handler, and act on it between two runs",
+            )
+        with self._entry:
+            try:
+                self._writer = me
+                for reading in tuple(self._readers.values()):
+                    with reading:
+                        pass
+                return function(*args)
+            finally:
+                self._writer = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -46,6 +47,7 @@ _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
 def _after_fork() -> None:
     for session in list(_sessions):
+        session.lock.reset()  # threads that held it do not live here
         session._lost = "it was opened by the parent process; open one after the fork"
 
 
@@ -111,12 +113,19 @@ class Session:
             FeedError: a feed is missing, unknown, given twice or does not fit.
         """
         given = self._feed_values(feeds or {})
-        leaves, _ = flatten(fetches)
-        key = (repr(_skeleton(fetches)), tuple(map(_cache_key, leaves)), tuple(given))
+        leaves, unflatten = flatten(fetches)
+        fetched = [self._fetch(leaf) for leaf in leaves]
+        # Neither the nesting nor the names are part of what is compiled. Tensors stand as their numbers, which are
+        # never used again: they compare elementwise. Updates are kept by the key, and compare by identity.
+        fed = sorted(given, key=lambda node: node.id)
+        key = (
+            tuple([leaf.id if isinstance(leaf, Tensor) else leaf for leaf in fetched]),
+            tuple([node.id for node in fed]),
+        )
         executable = self._cache.get(key)
         if executable is None:
-            executable = self._cache[key] = self.compile(fetches, list(given))
-        return executable(*given.values())
+            executable = self._cache[key] = self.compile(fetched, fed)
+        return unflatten(executable(*[given[node] for node in fed]))
 
     def compile(self, fetches: Any, feeds: Sequence[Tensor | str] = ()) -> Executable:
         """The fetches as an executable that takes the feeds in this order.
@@ -217,24 +226,20 @@ class Session:
                 raise FeedError(f"the variable {node.name!r} is given twice")
             checked[node.name] = (node, as_array(node, value))
         self._initialise(node for node, _ in checked.values())
-        with self.lock.exclusive:
-            self.choice.backend.to_device([(self._arrays[name], array) for name, (_, array) in checked.items()])
+        self.lock.exclusive(self._write, {name: array for name, (_, array) in checked.items()})
 
     def value(self, variable: VariableNode | str) -> np.ndarray:
         """A fresh copy of the value of a variable."""
         self.require_open()
         node = self._variable(variable)
         self._initialise([node])
-        with self.lock.shared:
-            return self.choice.backend.to_host(self._arrays[node.name])
+        return self.lock.shared(self._read, [node.name])[node.name]
 
     def snapshot(self) -> Snapshot:
         """Copies of all variables, and the step."""
         self.require_open()
         self._initialise(self.graph.variables.values())
-        with self.lock.shared:
-            values = {name: self.choice.backend.to_host(array) for name, array in self._arrays.items()}
-            return Snapshot(values, int(self._step))
+        return self.lock.shared(lambda: Snapshot(self._read(list(self._arrays)), self.step))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Sets the variables and the step to those of a snapshot: all, or none if one does not fit.
@@ -244,16 +249,21 @@ class Session:
             FeedError: a value does not fit.
         """
         self.require_open()
-        pairs = []
+        checked = {}
         for name, value in snapshot.values.items():
             node = self._variable(name)
             self._initialise([node])
-            pairs.append((self._arrays[name], as_array(node, value)))
-        pairs.append((self._step, np.asarray(snapshot.step, np.int64)))
-        with self.lock.exclusive:
-            on_host = [pair for pair in pairs if isinstance(pair[0], np.ndarray)]
-            self.choice.backend.to_device(pairs[:-1])
-            np.copyto(*on_host[-1])
+            checked[name] = as_array(node, value)
+        step = partial(operator.setitem, self._step, ..., int(snapshot.step))
+        self.lock.exclusive(self._write, checked, step)
+
+    def _read(self, names: Iterable[str]) -> dict[str, np.ndarray]:
+        self.require_open()
+        return {name: self.choice.backend.to_host(self._arrays[name]) for name in names}
+
+    def _write(self, values: Mapping[str, np.ndarray], committed: Callable[[], object] | None = None) -> None:
+        self.require_open()
+        self.choice.backend.to_device([(self._arrays[name], value) for name, value in values.items()], committed)
 
     def _variable(self, variable: VariableNode | str) -> VariableNode:
         known = self.graph.variables
@@ -297,10 +307,12 @@ class Session:
 
     def close(self) -> None:
         """Frees the variables. Closing twice is no error; arrays that were returned stay valid."""
-        with self.lock.exclusive:
-            self._lost = self._lost or "it is closed"
-            self._arrays.clear()
-            self._cache.clear()
+        self.lock.exclusive(self._close)
+
+    def _close(self) -> None:
+        self._lost = self._lost or "it is closed"
+        self._arrays.clear()
+        self._cache.clear()
 
     def __enter__(self) -> Session:
         self.require_open()
@@ -315,16 +327,6 @@ class Session:
     def __repr__(self) -> str:
         state = self._lost or f"{len(self._arrays)} variables, step {self.step}"
         return f"<graphc.Session of {self.graph.name!r} on {self.choice.name}: {state}>"
-
-
-def _skeleton(tree: Any) -> Any:
-    """The nesting of a structure without its leaves."""
-    leaves, unflatten = flatten(tree)
-    return unflatten([0] * len(leaves))
-
-
-def _cache_key(leaf: Any) -> Any:
-    return leaf if isinstance(leaf, (Tensor, Update, str)) else id(leaf)
 
 
 def _reject_repeated(parameters: Sequence[Tensor]) -> None:
