@@ -469,9 +469,9 @@ STORM = """
     interrupted = committed = 0
     while interrupted < 400:
         before = session.step
-        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 4e-4))
         try:
             armed = True
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 4e-4))
             while True:  # a training loop
                 step(ones)
         except KeyboardInterrupt:
