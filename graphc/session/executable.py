@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from graphc.compiler import CompiledPlan
-from graphc.errors import MemoryLimitError
+from graphc.errors import MemoryLimitError, NumericsError
 from graphc.ir.tensor import Tensor
-from graphc.session import feeds
+from graphc.session import feeds, numerics
 from graphc.session.lock import ReadWriteLock
 
 _MOST_BINDINGS = 64  # combinations of feed shapes whose arenas are kept
@@ -73,6 +73,7 @@ class Executable:
 
         Raises:
             FeedError: a feed is missing or unknown, or does not fit; nothing has run then.
+            NumericsError, OutOfRangeError: a check or an index failed; nothing has been committed then.
         """
         if kwargs or len(args) != len(self._dtypes):
             args = tuple(feeds.by_position(self._parameters, args, kwargs))
@@ -98,8 +99,20 @@ class Executable:
             call = self._new_call(binding)
         try:
             return call(*args)
+        except NumericsError as error:
+            self._explain(error, args, binding.sizes)
+            raise
         finally:
             binding.free.append(call)
+
+    def _explain(self, error: NumericsError, args: Sequence[np.ndarray], sizes: dict[str, int]) -> None:
+        """Adds the line that made the first NaN; nothing has been committed, so the run can be followed again."""
+        graph = self.plan.optimised
+        values = dict(zip(graph.parameters, args, strict=True))
+        states = self._state.arrays([variable.name for variable in graph.variables])
+        for variable, array in zip(graph.variables, states, strict=True):
+            values[variable] = self.plan.choice.backend.to_host(array)
+        numerics.explain(error, graph, values, sizes)
 
     def _bind(self, args: Sequence[np.ndarray], shapes: tuple[tuple[int, ...], ...]) -> _Binding:
         for node, value in zip(self._parameters, args, strict=True):
@@ -108,10 +121,12 @@ class Executable:
         limit = self.plan.options.memory_limit
         needed = self.plan.peak_bytes.evaluate(sizes)
         if limit is not None and needed > limit:
+            at = ", ".join(f"{name} = {size}" for name, size in sizes.items())
             raise MemoryLimitError(
-                f"the plan needs {needed} bytes at {sizes or 'its sizes'}",
-                expected=f"at most {limit} (CompileOptions.memory_limit)",
-                fix="feed smaller batches, or raise the limit",
+                "the plan needs more memory than the limit" + (f" at {at}" if at else ""),
+                expected=f"at most {limit} bytes (CompileOptions.memory_limit)",
+                got=f"{needed} bytes",
+                fix="feed smaller batches, or raise the limit; plan.peak_bytes is the formula",
             )
         while len(self._bindings) >= _MOST_BINDINGS:
             oldest, _ = min(tuple(self._bindings.items()), key=lambda item: item[1].last_use)

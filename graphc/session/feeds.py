@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import FeedError, FeedTypeError, unknown_name
+from graphc.errors import FeedError, FeedTypeError, UnknownFeedError, unknown_name
 from graphc.ir import dims
 from graphc.ir.dims import Guard
-from graphc.ir.tensor import Tensor
+from graphc.ir.tensor import Tensor, VariableNode
 
 _LADDER = {"b": 0, "u": 1, "i": 1, "f": 2}  # numbers are converted upwards
 
 
 def as_array(node: Tensor, value: Any) -> np.ndarray:
-    """A feed as an array of exactly the placeholder's dtype and rank.
+    """A feed, or the value of a variable, as an array of exactly its dtype and rank.
 
     Numbers, lists and NumPy scalars are converted; arrays must fit as they are.
 
@@ -29,10 +29,10 @@ def as_array(node: Tensor, value: Any) -> np.ndarray:
         array = value if type(value) is np.ndarray else np.asarray(value)
         if array.dtype != wanted:
             raise FeedTypeError(
-                f"the feed for {node.name!r} has another dtype",
+                f"{_what(node)} has another dtype",
                 expected=str(node.type),
-                got=f"an array of {array.dtype}{list(array.shape)}",
-                fix=f"convert it yourself: .astype({wanted.name!r})",
+                got=f"an array of {array.dtype} and shape {dims.shape_text(array.shape)}",
+                fix=f"convert the array: .astype(np.{wanted.name})",
             )
         array = array.astype(wanted, copy=False)
     else:
@@ -41,22 +41,41 @@ def as_array(node: Tensor, value: Any) -> np.ndarray:
     return array
 
 
+def _what(node: Tensor) -> str:
+    kind = "value for the variable" if isinstance(node, VariableNode) else "feed for"
+    return f"the {kind} {node.name!r}"
+
+
 def _converted(node: Tensor, value: Any) -> np.ndarray:
     wanted = node.dtype.numpy
     if isinstance(value, Tensor):
-        raise FeedTypeError(f"the feed for {node.name!r} is a tensor", expected="a value", got=repr(value))
+        raise FeedTypeError(
+            f"{_what(node)} is a tensor",
+            expected=f"an array, numbers or lists for {node.type}",
+            got=repr(value),
+            fix="pass a value, for example one that session.run(t) or gc.evaluate(t) gave",
+        )
     try:
         natural = np.asarray(value)
-        if natural.size and _LADDER.get(natural.dtype.kind, 3) > _LADDER[wanted.kind]:
-            raise TypeError(f"{natural.dtype} is not {wanted}")
-        return _cast(natural, wanted)
-    except (TypeError, ValueError, OverflowError, FloatingPointError) as error:
-        text = repr(value)
-        raise FeedTypeError(
-            f"the feed for {node.name!r} cannot be converted: {error}",
-            expected=str(node.type),
-            got=text if len(text) < 60 else text[:57] + "...",
-        ) from None
+        if not natural.size or _LADDER.get(natural.dtype.kind, 3) <= _LADDER[wanted.kind]:
+            return _cast(natural, wanted)
+        why, fix = (
+            f"holds {natural.dtype} numbers",
+            f"round or convert it first: np.asarray(value).astype(np.{wanted.name})",
+        )
+        if natural.dtype.kind not in _LADDER:
+            why, fix = "holds no numbers", "pass numbers, nested lists of numbers, or a NumPy array"
+    except (OverflowError, FloatingPointError):
+        why, fix = f"does not fit into {wanted}", f"pass numbers in the range of {wanted}"
+    except (TypeError, ValueError):  # NumPy's word for rows of different lengths is long, and names no feed
+        why, fix = "makes no array", "pass numbers, a NumPy array, or nested lists whose rows have one length"
+    text = repr(value)
+    raise FeedTypeError(
+        f"{_what(node)} {why}",
+        expected=str(node.type),
+        got=text if len(text) < 60 else text[:57] + "...",
+        fix=fix,
+    )
 
 
 def _cast(natural: np.ndarray, wanted: np.dtype[Any]) -> np.ndarray:
@@ -68,22 +87,28 @@ def _cast(natural: np.ndarray, wanted: np.dtype[Any]) -> np.ndarray:
     if natural.size and natural.dtype.kind in "iu" and wanted.kind in "iu":
         limits = np.iinfo(wanted)
         if int(natural.min()) < limits.min or int(natural.max()) > limits.max:
-            raise OverflowError(f"out of the range of {wanted}")
+            raise OverflowError
     with np.errstate(over="raise"):
         return natural.astype(wanted)
 
 
 def _check_shape(node: Tensor, array: np.ndarray) -> None:
-    fits = array.ndim == node.ndim and all(
-        not isinstance(mine, int) or mine == size for mine, size in zip(node.shape, array.shape, strict=True)
-    )
-    if not fits:
+    if array.ndim != node.ndim:
+        row = array.ndim == node.ndim - 1 and array.ndim
         raise FeedError(
-            f"the feed for {node.name!r} has another shape",
-            expected=str(node.type),
+            f"{_what(node)} has another number of axes",
+            expected=f"{node.type}: {node.ndim} of them" if node.ndim else f"{node.type}: one number",
             got=f"an array of shape {dims.shape_text(array.shape)}",
-            fix="give it the missing axes with array.reshape" if array.ndim != node.ndim else None,
+            fix="for one row, add its axis: array[np.newaxis]" if row else "bring it to that shape with array.reshape",
         )
+    for axis, (mine, size) in enumerate(zip(node.shape, array.shape, strict=True)):
+        if isinstance(mine, int) and mine != size:
+            raise FeedError(
+                f"{_what(node)} has another shape",
+                expected=str(node.type),
+                got=f"an array of shape {dims.shape_text(array.shape)}",
+                fix=f"make axis {axis} of size {mine}, or declare another shape at {node.origins}",
+            )
 
 
 def solve(parameters: Sequence[Tensor], shapes: Sequence[tuple[int, ...]], guards: Sequence[Guard]) -> dict[str, int]:
@@ -93,19 +118,21 @@ def solve(parameters: Sequence[Tensor], shapes: Sequence[tuple[int, ...]], guard
         FeedError: two feeds disagree about a size, or an assumption of the graph does not hold.
     """
     sizes: dict[str, int] = {}
-    source: dict[str, Tensor] = {}
+    source: dict[str, str] = {}
     for node, shape in zip(parameters, shapes, strict=True):
-        for dim, size in zip(node.shape, shape, strict=True):
+        for axis, (dim, size) in enumerate(zip(node.shape, shape, strict=True)):
             name = dims.symbol_name(dim)
             if name is None:
                 continue
+            here = f"axis {axis} of {node.name!r}"
             if sizes.setdefault(name, size) != size:
                 raise FeedError(
                     f"the feeds disagree about the size {name!r}",
-                    expected=f"{name} = {sizes[name]}, as in {source[name].name!r}",
-                    got=f"{size} in {node.name!r}",
+                    expected=f"{name} = {sizes[name]}, as on {source[name]}",
+                    got=f"{name} = {size} on {here}",
+                    fix="feed as many of one as of the other; sizes that may differ need names of their own",
                 )
-            source.setdefault(name, node)
+            source.setdefault(name, here)
     for node, shape in zip(parameters, shapes, strict=True):
         for dim, size in zip(node.shape, shape, strict=True):
             if dims.evaluate(dim, sizes) != size:
@@ -113,16 +140,29 @@ def solve(parameters: Sequence[Tensor], shapes: Sequence[tuple[int, ...]], guard
                     f"the feed for {node.name!r} has another shape",
                     expected=f"{dim} = {dims.evaluate(dim, sizes)}",
                     got=str(size),
+                    fix="feed arrays whose sizes belong together: " + str(node.type),
                 )
     for guard in guards:
         if not guard.holds(sizes):
-            raise FeedError(
-                f"the sizes of the feeds do not fit: {guard.reason}",
-                expected=str(guard),
-                got=", ".join(f"{name} = {size}" for name, size in sizes.items()),
-                origins=guard.origins,
-            )
+            raise _broken(guard, sizes, source)
     return sizes
+
+
+def _broken(guard: Guard, sizes: Mapping[str, int], source: Mapping[str, str]) -> FeedError:
+    """What a line of the user took for granted does not hold for these sizes."""
+    names = dims.symbols([guard.left, guard.right])
+    fix = f"feed arrays for which {guard} holds"
+    if guard.relation == "==" and any(sizes[name] == 1 for name in names):
+        fix = "a symbolic size never broadcasts as 1: declare that size of the placeholder as 1 if it is always 1"
+    elif guard.relation == "==" and all(map(dims.symbol_name, (guard.left, guard.right))):
+        fix = f"feed arrays of one size; if it is always the same, call it {names[0]!r} in both placeholders"
+    return FeedError(
+        f"the sizes of the feeds do not fit: {guard.reason}",
+        expected=str(guard),
+        got=", ".join(f"{name} = {sizes[name]} ({source[name]})" for name in names),
+        fix=fix,
+        origins=guard.origins,
+    )
 
 
 def by_position(parameters: Sequence[Tensor], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
@@ -135,20 +175,33 @@ def by_position(parameters: Sequence[Tensor], args: Sequence[Any], kwargs: Mappi
     names = [node.name or "" for node in parameters]
     if len(args) > len(parameters):
         raise FeedError(
-            f"{len(args)} feeds for {len(parameters)} placeholders", expected=", ".join(names) or "no feeds"
+            f"{len(args)} feeds for {len(parameters)} placeholders",
+            expected=_signature(parameters),
+            got=f"{len(args)} positional arguments",
+            fix="leave out what no placeholder takes, or compile with more feeds=",
         )
     given = dict(zip(names, args, strict=False))
     for name, value in kwargs.items():
         if name not in names:
-            raise unknown_name("feed", name, names)
+            raise unknown_name("feed", name, names, error=UnknownFeedError)
         if name in given:
-            raise FeedError(f"the feed for {name!r} is given twice", got="by position and by name")
+            raise FeedError(
+                f"the feed for {name!r} is given twice",
+                expected=_signature(parameters),
+                got=f"{name!r} by position and as {name}=",
+                fix="drop one of the two",
+            )
         given[name] = value
     missing = [name for name in names if name not in given]
     if missing:
         raise FeedError(
             "a feed is missing: " + ", ".join(map(repr, missing)),
-            expected=", ".join(f"{node.name}: {node.type}" for node in parameters),
-            got=", ".join(given) or "nothing",
+            expected=_signature(parameters),
+            got="feeds for " + (", ".join(map(repr, given)) or "nothing"),
+            fix=f"pass it in this order, or by name: {missing[0]}=array",
         )
     return [given[name] for name in names]
+
+
+def _signature(parameters: Sequence[Tensor]) -> str:
+    return ", ".join(f"{node.name}: {node.type}" for node in parameters) or "no feeds"

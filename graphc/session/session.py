@@ -21,8 +21,11 @@ from graphc.errors import (
     FetchError,
     GraphMismatchError,
     SessionError,
+    ShapeError,
+    UnknownFeedError,
     unknown_name,
 )
+from graphc.ir import dims
 from graphc.ir.graph import Graph
 from graphc.ir.tensor import Tensor, VariableNode
 from graphc.ir.walk import toposort
@@ -59,6 +62,13 @@ def choose_backend(backend: str | Backend) -> registry.Choice:
     """The backend for a name, or one that is given as an object."""
     if isinstance(backend, str):
         return registry.choose(backend)
+    if not hasattr(backend, "info"):
+        raise ArgumentError(
+            "this is not a backend",
+            expected="a name, or an object that implements graphc.lowering.backend.Backend",
+            got=repr(backend),
+            fix='backend="auto" takes the best that there is; `graphc backends` lists them',
+        )
     return registry.Choice(backend.info().name, backend, "given as an object")
 
 
@@ -83,15 +93,25 @@ class Session:
         options: CompileOptions | None = None,
     ) -> None:
         if not isinstance(graph, RecordingGraph):
-            raise ArgumentError("a session runs a graph", expected="gc.Session(graph)", got=repr(graph))
+            raise ArgumentError(
+                "a session runs a graph",
+                expected="a gc.Graph",
+                got=repr(graph),
+                fix="with gc.Graph() as graph: …, then gc.Session(graph)",
+            )
         self.graph = graph
         self.choice = choose_backend(backend)
-        self.options = default_options() if options is None else options
+        self.options = _options(options)
         self.lock = ReadWriteLock()
         try:
             self._key = philox.key(seed)
-        except (TypeError, ValueError) as error:
-            raise ArgumentError(f"the seed is not usable: {error}", got=repr(seed)) from None
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                "this cannot be a seed",
+                expected="an int from 0 to 2**64 - 1",
+                got=repr(seed),
+                fix="pass such an int, or leave seed= out for 0",
+            ) from None
         self._arrays: dict[str, Any] = {}
         self._step = np.zeros((), np.int64)
         self._cache: dict[Any, Executable] = {}
@@ -135,7 +155,7 @@ class Session:
             UpdateError: two updates of one variable.
         """
         self.require_open()
-        parameters = [self._placeholder(feed) for feed in feeds]
+        parameters = [self._placeholder(feed) for feed in _several(feeds)]
         _reject_repeated(parameters)
         leaves, unflatten = flatten(fetches)
         resolved = [self._fetch(leaf) for leaf in leaves]
@@ -159,28 +179,42 @@ class Session:
             "this cannot be fetched",
             expected="a tensor, a variable, an update, a name, or a nested structure of those",
             got=repr(leaf),
+            fix="leave it out: what is no tensor is known without a run",
         )
 
     def _placeholder(self, feed: object) -> Tensor:
         known = self.graph.placeholders
         if isinstance(feed, str):
             if feed not in known:
-                raise unknown_name("placeholder", feed, list(known))
+                raise unknown_name("placeholder", feed, list(known), error=UnknownFeedError)
             return known[feed]
         if isinstance(feed, Tensor) and feed.op.name == "placeholder" and known.get(feed.name or "") is feed:
             return feed
+        fix = "feed the placeholders that it is computed from"
+        if isinstance(feed, Tensor) and feed.op.name == "placeholder":
+            fix = "it belongs to another graph: open a session on that one, or feed the placeholder of this one"
+        if isinstance(feed, VariableNode):
+            fix = "set a variable with session.assign({variable: value})"
         raise FeedError(
             "only a placeholder of this graph can be fed",
             expected="one of: " + (", ".join(known) or "this graph has none"),
             got=repr(feed),
+            fix=fix,
         )
 
     def _feed_values(self, feeds: Mapping[Tensor | str, Any]) -> dict[Tensor, Any]:
+        if not isinstance(feeds, Mapping):
+            raise FeedError(
+                "the feeds of a run are a dict",
+                expected="{placeholder or name: value}",
+                got=f"a {type(feeds).__name__}",
+                fix="feeds={x: array}; an executable of session.compile(…, feeds=[x]) takes arrays alone",
+            )
         given: dict[Tensor, Any] = {}
         for feed, value in feeds.items():
             node = self._placeholder(feed)
             if node in given:
-                raise FeedError(f"the feed for {node.name!r} is given twice", got="as a tensor and by name")
+                raise _given_twice(node)
             given[node] = value
         return given
 
@@ -188,10 +222,10 @@ class Session:
         for node in (*graph.outputs, *graph.variables):
             if node.owner is not None and node.owner is not self.graph:
                 raise FetchError(
-                    "a fetch belongs to another graph",
-                    expected=f"tensors of the graph {self.graph.name!r}",
-                    got=f"a tensor of the graph {node.owner.name!r}: {node!r}",
-                    fix="open a session on that graph",
+                    f"a fetch belongs to another graph, {node.owner.name!r}",
+                    expected=f"tensors of this session's graph, {self.graph.name!r}",
+                    got=repr(node),
+                    fix="open a session on the graph in which it was recorded",
                 )
 
     # --- state ------------------------------------------------------------------------------------------------
@@ -207,7 +241,7 @@ class Session:
                 key = philox.fold_in(self._key, variable.name)
                 value = value(key, variable.shape, variable.dtype.numpy)
             fresh[variable.name] = target = self.choice.backend.allocate(variable.type)
-            pairs.append((target, np.asarray(value, variable.dtype.numpy)))
+            pairs.append((target, _initial_value(variable, value)))
         self.choice.backend.to_device(pairs)
         for name, array in fresh.items():
             self._arrays.setdefault(name, array)
@@ -219,11 +253,23 @@ class Session:
             FeedError: a value has another dtype or shape than its variable.
         """
         self.require_open()
+        if not isinstance(values, Mapping):
+            raise ArgumentError(
+                "session.assign takes a dict",
+                expected="{variable or name: value}",
+                got=f"a {type(values).__name__}",
+                fix="session.assign({w: array}); gc.assign(w, tensor) is the operation of a graph",
+            )
         checked = {}
         for variable, value in values.items():
             node = self._variable(variable)
             if node.name in checked:
-                raise FeedError(f"the variable {node.name!r} is given twice")
+                raise FeedError(
+                    f"the variable {node.name!r} is given twice",
+                    expected="one value per variable",
+                    got="one for the variable and one for its name",
+                    fix="drop one of the two",
+                )
             checked[node.name] = (node, as_array(node, value))
         self._initialise(node for node, _ in checked.values())
         self.lock.exclusive(self._write, {name: array for name, (_, array) in checked.items()})
@@ -249,6 +295,13 @@ class Session:
             FeedError: a value does not fit.
         """
         self.require_open()
+        if not isinstance(getattr(snapshot, "step", None), (int, np.integer)):
+            raise ArgumentError(
+                "this is not a snapshot",
+                expected="a gc.Snapshot: values by name, and a step",
+                got=f"a {type(snapshot).__name__}",
+                fix="session.snapshot() gives one; session.assign sets single variables",
+            )
         checked = {}
         for name, value in snapshot.values.items():
             node = self._variable(name)
@@ -272,10 +325,18 @@ class Session:
                 raise unknown_name("variable", variable, list(known))
             return known[variable]
         if not isinstance(variable, VariableNode):
-            raise ArgumentError("this is not a variable", expected="a gc.Variable or its name", got=repr(variable))
+            raise ArgumentError(
+                "this is not a variable",
+                expected="a gc.Variable or its name",
+                got=repr(variable),
+                fix="fetch the value of another tensor with session.run",
+            )
         if known.get(variable.name) is not variable:
             raise GraphMismatchError(
-                f"the variable {variable.name!r} belongs to another graph", expected=f"one of {list(known)}"
+                f"the variable {variable.name!r} belongs to another graph",
+                expected="one of: " + (", ".join(known) or "this graph has none"),
+                got=repr(variable),
+                fix="open a session on its graph, or name the variable of this one",
             )
         return variable
 
@@ -301,7 +362,12 @@ class Session:
             SessionError: it is closed, or belongs to a parent process.
         """
         if self._lost:
-            raise SessionError(f"this session cannot be used: {self._lost}")
+            raise SessionError(
+                f"this session cannot be used: {self._lost}",
+                expected="an open session of this process",
+                got=repr(self),
+                fix="open one, `with gc.Session(graph) as session:`, and run inside of that block",
+            )
 
     # --- life -------------------------------------------------------------------------------------------------
 
@@ -322,24 +388,78 @@ class Session:
         self.close()
 
     def __reduce__(self) -> Any:
-        raise SessionError("a session cannot be pickled", fix="pickle session.snapshot() instead")
+        raise SessionError(
+            "a session cannot be pickled",
+            expected="the state alone",
+            got=repr(self),
+            fix="pickle session.snapshot(), and give it to session.restore of another one",
+        )
 
     def __repr__(self) -> str:
         state = self._lost or f"{len(self._arrays)} variables, step {self.step}"
         return f"<graphc.Session of {self.graph.name!r} on {self.choice.name}: {state}>"
 
 
+def _initial_value(variable: VariableNode, value: Any) -> np.ndarray:
+    array = np.asarray(value, variable.dtype.numpy)
+    if array.shape != variable.shape:
+        raise ShapeError(
+            f"the initialiser of {variable.name!r} gives another shape",
+            expected=dims.shape_text(variable.shape),
+            got=dims.shape_text(array.shape),
+            fix="an initialiser returns an array of the shape that it is asked for: f(key, shape, dtype)",
+            origins=variable.origins,
+        )
+    return array
+
+
 def _reject_repeated(parameters: Sequence[Tensor]) -> None:
     seen: set[Tensor] = set()
     for node in parameters:
         if node in seen:
-            raise FeedError(f"the feed for {node.name!r} is given twice")
+            raise _given_twice(node)
         seen.add(node)
+
+
+def _given_twice(node: Tensor) -> FeedError:
+    return FeedError(
+        f"the feed for {node.name!r} is given twice",
+        expected="every placeholder once",
+        got=f"{node.name!r} again, as a tensor or by its name",
+        fix="drop one of the two",
+    )
+
+
+def _options(options: CompileOptions | None) -> CompileOptions:
+    if options is not None and not isinstance(options, CompileOptions):
+        raise ArgumentError(
+            "these are no options",
+            expected="gc.CompileOptions, or None for the defaults",
+            got=repr(options),
+            fix='gc.CompileOptions(exactness="fast"), for example',
+        )
+    return default_options() if options is None else options
+
+
+def _several(feeds: Iterable[Any]) -> list[Any]:
+    if isinstance(feeds, (str, Tensor)) or not isinstance(feeds, Iterable):
+        raise FeedError(
+            "the feeds of an executable are a list",
+            expected="placeholders or names, in the order of the arguments",
+            got=repr(feeds),
+            fix="put them into a list: feeds=[x]",
+        )
+    return list(feeds)
 
 
 def _require_placeholder(node: object) -> None:
     if not isinstance(node, Tensor) or node.op.name != "placeholder":
-        raise FeedError("an input must be a placeholder", got=repr(node))
+        raise FeedError(
+            "an input must be a placeholder",
+            expected="placeholders, in the order of the arguments",
+            got=repr(node),
+            fix="make it with gc.placeholder; what is computed from placeholders needs no feed",
+        )
 
 
 class _Stateless:
@@ -373,7 +493,13 @@ def compile_function(
     leaves, unflatten = flatten(outputs)
     for leaf in leaves:
         if not isinstance(leaf, Tensor):
-            raise FetchError("this cannot be compiled", expected="tensors", got=repr(leaf))
+            raise FetchError(
+                "this is not a tensor",
+                expected="tensors, nested at will",
+                got=repr(leaf),
+                fix="names and updates need a session: gc.Session(graph).compile(…)",
+            )
+    inputs = _several(inputs)
     for node in inputs:
         _require_placeholder(node)
     _reject_repeated(inputs)
@@ -381,10 +507,11 @@ def compile_function(
     if graph.variables:
         raise ArgumentError(
             "a graph with variables needs a session",
-            got=", ".join(variable.name for variable in graph.variables),
-            fix="gc.Session(graph).compile(…)",
+            expected="outputs of placeholders and constants only",
+            got="outputs of the variables " + ", ".join(variable.name for variable in graph.variables),
+            fix="a session holds their values: gc.Session(graph).compile(outputs, feeds)",
         )
-    plan = compile_graph(graph, choose_backend(backend), default_options() if options is None else options)
+    plan = compile_graph(graph, choose_backend(backend), _options(options))
     return Executable(plan, _Stateless(), unflatten, list(range(len(leaves))))
 
 
@@ -401,10 +528,13 @@ def evaluate(tensor: Any) -> Any:
     """
     leaves, _ = flatten(tensor)
     for node in toposort([leaf for leaf in leaves if isinstance(leaf, Tensor)]):
-        if node.op.name == "placeholder":
-            raise FeedError(
-                f"gc.evaluate: the value depends on the placeholder {node.name!r}",
-                fix="open a session and feed it: session.run(t, feeds={…})",
+        if node.op.name in ("placeholder", "variable"):
+            error = FeedError if node.op.name == "placeholder" else ArgumentError
+            raise error(
+                f"gc.evaluate: the value depends on the {node.op.name} {node.name!r}",
+                expected="tensors of constants only",
+                got=repr(node),
+                fix="open a session: session.run(t, feeds={…})",
             )
     return compile_function(tensor, backend="numpy")()
 
