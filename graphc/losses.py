@@ -52,10 +52,10 @@ def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, *, reduction: 
     if target.dtype.kind != "float":
         return _reduced(activation.softmax_cross_entropy(scores, target), reduction)
     if target.ndim != scores.ndim:
+        whole, rows = dims.shape_text(scores.shape), dims.shape_text(scores.shape[:-1])
         raise ShapeError(
             "softmax_cross_entropy: distributions must have the shape of the logits",
-            expected=f"{target.dtype}{dims.shape_text(scores.shape)}, or integer labels of shape "
-            + dims.shape_text(scores.shape[:-1]),
+            expected=f"{whole}, or integer labels of shape {rows}",
             got=str(target.type),
             fix="class numbers are integers: labels.astype(gc.int64)",
         )

@@ -103,14 +103,14 @@ def _connected(gradient: Tensor | None, x: Tensor, ys: list[Tensor], unconnected
     raise not_connected(x, ys, 'compute ys from it, or pass unconnected="zero" (or "none") if that is meant')
 
 
-def not_connected(x: Tensor, ys: Sequence[Tensor], fix: str) -> NotConnectedError:
+def not_connected(x: Tensor, ys: Sequence[Tensor], fix: str, what: str = "ys") -> NotConnectedError:
     """The error for an x that no gradient reaches, with what cuts the path."""
     name = repr(x.name) if x.name else "x"
     cut = autodiff.first_cut(ys, x)
-    why = "ys do not depend on it" if cut is None else f"{cut.op.name} at {cut.origins} passes none on"
+    why = f"nothing in {what} depends on it" if cut is None else f"{cut.op.name} at {cut.origins} passes none on"
     return NotConnectedError(
         f"no gradient reaches {name}: {why}",
-        expected=f"a path of floating-point operations from {name} to ys",
+        expected=f"a path of floating-point operations from {name} to {what}",
         got=repr(x if cut is None else cut),
         fix=fix,
     )

@@ -273,8 +273,8 @@ def _require_initialiser(initial: Callable[..., Any]) -> None:
         raise ArgumentError(
             "this function is not an initialiser",
             expected="a function of key, shape and dtype, as those that gc.init makes",
-            got=repr(getattr(initial, "__qualname__", initial)),
-            fix="call the function of gc.init: gc.init.zeros(), not gc.init.zeros",
+            got=getattr(initial, "__qualname__", repr(initial)),
+            fix="call the function of gc.init, which makes one: gc.init.zeros()",
         ) from None
     except ValueError:  # written in C, and says nothing of its arguments
         return

@@ -57,7 +57,7 @@ class Poly:
             f"the size {self} is not known before the graph runs",
             expected=expected,
             got=f"the symbolic size {self}",
-            fix="compute with it as a tensor: gc.dim_value(size); or declare the placeholder with a number",
+            fix="work on whole axes; gc.dim_value(size) is the size as a tensor; or declare it as a number",
         )
 
     def __bool__(self) -> NoReturn:
@@ -69,7 +69,7 @@ class Poly:
     __int__ = __float__ = __index__
 
     def __truediv__(self, other: object) -> NoReturn:
-        self._no_value("whole sizes: // divides them")
+        self._no_value("// for sizes, which are whole numbers")
 
     __rtruediv__ = __truediv__
 

@@ -68,7 +68,7 @@ def as_tensor(value: TensorLike, dtype: DType | None = None) -> Tensor:
             f"{_shorten(value)} does not fit into {dtype}",
             expected=_range(dtype),
             got=_shorten(value),
-            fix="use a number in that range, or convert the tensor beside it with .astype to a wider dtype",
+            fix="use such numbers, or another dtype: x.astype(gc.int64), dtype=gc.float32",
         ) from None
 
 
@@ -76,7 +76,8 @@ def _range(dtype: DType) -> str:
     if dtype is bool_:
         return "True or False"
     limits: Any = np.finfo(dtype.numpy) if dtype.kind == "float" else np.iinfo(dtype.numpy)
-    return f"a number of {dtype}: from {limits.min} to {limits.max}"
+    whole = "" if dtype.kind == "float" else "whole "
+    return f"{whole}numbers from {limits.min} to {limits.max}"
 
 
 def _natural_dtype(value: Any) -> DType:
@@ -101,7 +102,8 @@ def _natural_dtype(value: Any) -> DType:
             fix = "find out where the None comes from: a function without return, or a gradient that is not connected"
         if isinstance(value, dims.Poly):
             fix = "a size becomes a tensor with gc.dim_value(x.shape[0])"
-        raise DTypeError("this cannot become a tensor", expected=_OPERANDS, got=_shorten(value), fix=fix)
+        got = f"the size {value}" if isinstance(value, dims.Poly) else _shorten(value)
+        raise DTypeError("this cannot become a tensor", expected=_OPERANDS, got=got, fix=fix)
     return as_dtype(array.dtype)
 
 

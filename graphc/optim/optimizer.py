@@ -9,10 +9,18 @@ import numpy as np
 from graphc.builder.gradients import gradients, not_connected
 from graphc.builder.graph import Graph, Variable, current_graph, name_scope
 from graphc.builder.update import Update, fitting
-from graphc.errors import ArgumentError, NotConnectedError, ShapeError, StaticGraphError, UpdateError
+from graphc.errors import (
+    ArgumentError,
+    DTypeError,
+    NotConnectedError,
+    ShapeError,
+    StaticGraphError,
+    UpdateError,
+)
 from graphc.init import zeros
 from graphc.ir.dtype import FLOAT
 from graphc.ir.tensor import Tensor, VariableNode, common_owner
+from graphc.ir.types import compatible
 
 Assignments = list[tuple[VariableNode, Tensor]]
 
@@ -26,7 +34,7 @@ class Optimizer:
     """
 
     def __init__(self, learning_rate: float, name: str) -> None:
-        fix = "a rate that changes is assigned: session.assign({optimizer.learning_rate: rate})"
+        fix = "0.1 to 0.0001 are usual; one that changes is assigned: session.assign({optimizer.learning_rate: rate})"
         require_number(f"{name}: learning_rate", learning_rate, lambda rate: rate >= 0, "a number >= 0", fix)
         self.name = name
         self.initial_learning_rate = float(learning_rate)
@@ -49,7 +57,8 @@ class Optimizer:
         pairs = [(gradient, variable) for gradient, variable in found if gradient is not None]
         missing = [variable for gradient, variable in found if gradient is None]
         if variables is not None and missing:
-            raise not_connected(missing[0], [loss], "compute the loss from it, or leave it out of variables=")
+            fix = "compute the loss from it, or leave it out of variables="
+            raise not_connected(missing[0], [loss], fix, "the loss")
         if not pairs:
             raise NotConnectedError(
                 f"{self.name}: the loss depends on no trainable variable",
@@ -127,7 +136,7 @@ def _require_loss(optimizer: str, loss: object) -> None:
         raise StaticGraphError(
             f"{optimizer}: the loss must be a tensor",
             expected="a tensor, recorded once, outside of the training loop",
-            got=repr(loss),
+            got=f"a {type(loss).__name__}",
             fix="train = optimizer.minimize(loss), then session.run(train, feeds) for every batch",
         )
     if loss.shape:
@@ -164,7 +173,14 @@ def _require_fitting(optimizer: str, pairs: Sequence[object]) -> None:
                 got=repr(gradient),
                 fix='leave the variable out, or take its gradient with unconnected="zero"',
             )
-        fitting(variable, gradient)
+        if not compatible(gradient.type, variable.type):
+            error = ShapeError if gradient.dtype is variable.dtype else DTypeError
+            raise error(
+                f"{optimizer}: the gradient of {variable.name!r} has another type than the variable",
+                expected=str(variable.type),
+                got=repr(gradient),
+                fix="give every variable its own gradient: list(zip(gc.gradients(loss, variables), variables))",
+            )
         if variable in seen:
             raise UpdateError(
                 f"{optimizer}: the variable {variable.name!r} is given twice",
