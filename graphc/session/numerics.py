@@ -12,7 +12,7 @@ from graphc.errors import NumericsError, merge_origins
 from graphc.ir.graph import Graph
 from graphc.ir.opdef import Kind
 from graphc.ir.tensor import Tensor, rebuild
-from graphc.ir.walk import transform
+from graphc.ir.walk import toposort, transform
 
 Test = Callable[[Any], np.ndarray]
 
@@ -28,7 +28,7 @@ def explain(error: NumericsError, graph: Graph, values: Mapping[Tensor, np.ndarr
     """
     checks = [node for node in graph.nodes if node.op.name == "check_numerics" and node.origins == error.origins]
     checked = [node.inputs[0] for node in checks]
-    silent = transform(checked, _without_effect)
+    silent = transform(toposort(checked), _without_effect)
     known: dict[Tensor, Any] = {}
     reference.evaluate([silent[node] for node in checked], values, sizes, visit=known.__setitem__)
     for node in checked:
