@@ -51,6 +51,10 @@ class Graph:
         self.variables: dict[str, Variable] = {}
         self.names: dict[str, Tensor] = {}
         """Everything that can be fetched or fed by name."""
+        self.symbols: set[str] = set()
+        """The names of the symbolic sizes of its placeholders."""
+        self._taken: dict[str, int] = {}
+        """Base of a name → n, if the names with the numbers 1 … n are taken."""
 
     def __enter__(self) -> Graph:
         _open.set((*_open.get(), _Recording(self, "")))
@@ -82,10 +86,11 @@ class Graph:
         opened = _open.get()
         scope = opened[-1].scope if opened and opened[-1].graph is self else ""
         base = name = scope + wanted
-        count = 0
+        count = self._taken.get(base, 0)
         while name in self.names:
             count += 1
             name = f"{base}_{count}"
+        self._taken[base] = max(count - 1, 0)
         return name
 
     def __repr__(self) -> str:
@@ -151,9 +156,9 @@ def placeholder(name: str, shape: Any = (), dtype: Any = float32) -> Tensor:
     """
     graph = current_graph("gc.placeholder")
     unique = graph.unique_name(name)
-    taken = dims.symbols(size for node in graph.placeholders.values() for size in node.shape)
-    sizes = declared_shape(shape, unique, taken)
+    sizes = declared_shape(shape, unique, graph.symbols)
     node = _source(PLACEHOLDER, graph, name=unique, dtype=as_dtype(dtype), shape=sizes)
+    graph.symbols.update(dims.symbols(sizes))
     graph.placeholders[unique] = graph.names[unique] = node
     return node
 

@@ -231,6 +231,8 @@ def elementwise(
         dtype = types[0].dtype
         if dtype not in dtypes or any(t.dtype is not dtype for t in types):
             raise DTypeError(f"{name} takes operands of one dtype", expected=names(dtypes))
+        if result is None and types.count(types[0]) == arity:
+            return types[0]  # shared by all the nodes of a chain
         return TensorType(result or dtype, dims.broadcast([t.shape for t in types]))
 
     return register(OpDef(name, Kind.ELEMENTWISE, infer, dtypes, vjp, array_fn or name, traits=frozenset(traits)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
+from itertools import accumulate
 from typing import NamedTuple
 
 from graphc.ir import dims
@@ -70,15 +71,26 @@ def pack(intervals: Sequence[tuple[int, int, int]]) -> tuple[list[int], int]:
     """Offsets for (start, end, bytes) such that what lives at the same time does not overlap, and the total.
 
     Of two first-fit orders (by size as in TensorFlow Lite's greedy-by-size planner, by start with a sorted free list)
-    the tighter one is taken; the quadratic one only for few intervals.
+    the tighter one is taken; the quadratic one only for few intervals, and only while there is something to gain.
     """
     sizes = [-(-nbytes // ALIGNMENT) * ALIGNMENT for _, _, nbytes in intervals]
     best = _pack_in_time_order(intervals, sizes)
-    if len(intervals) <= _FEW:
-        for order in _orders(intervals, sizes):
-            other = _pack_in_given_order(intervals, sizes, order)
-            best = min(best, other, key=lambda packed: packed[1])
+    if len(intervals) > _FEW:
+        return best
+    least = _most_bytes(intervals, sizes)
+    for order in _orders(intervals, sizes):
+        if best[1] == least:
+            break
+        other = _pack_in_given_order(intervals, sizes, order)
+        best = min(best, other, key=lambda packed: packed[1])
     return best
+
+
+def _most_bytes(intervals: Sequence[tuple[int, int, int]], sizes: Sequence[int]) -> int:
+    """The bytes that live at the same time, which no packing can undercut."""
+    changes = [(start, size) for (start, _, _), size in zip(intervals, sizes, strict=True)]
+    changes += [(end + 1, -size) for (_, end, _), size in zip(intervals, sizes, strict=True)]
+    return max(accumulate((size for _, size in sorted(changes)), initial=0))
 
 
 def _orders(intervals: Sequence[tuple[int, int, int]], sizes: Sequence[int]) -> list[list[int]]:
