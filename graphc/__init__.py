@@ -78,7 +78,7 @@ def _unknown(name: str) -> AttributeError:
         return AttributeError(f"module 'graphc' has no attribute {name!r}")
     errors = import_module("graphc.errors")
     error: AttributeError = errors.unknown_name(
-        "attribute of graphc", name, __all__, fix="dir(graphc) lists all", error=errors.UnknownAttributeError
+        "attribute of graphc", name, __all__, listing="dir(graphc)", error=errors.UnknownAttributeError
     )
     for place in _MODULES:
         module = import_module(f"graphc.{place}")

@@ -19,7 +19,8 @@ _OWN_PACKAGES = frozenset(
 )
 _CHECKOUT = "backends.graphc_"  # how our backends are called in a checkout that is not installed
 _MOST_LINES = 4
-_MOST_NAMES = 20  # of a list of known names; of a longer one, those that come near are shown
+_MOST_NAMES = 20  # of a list of known names
+_MOST_NEAR = 5  # of a longer list, where only those that come near are shown
 
 
 class Line(NamedTuple):
@@ -250,6 +251,7 @@ def unknown_name(
     known: Sequence[str],
     *,
     fix: str | None = None,
+    listing: str = "",
     error: type[UnknownNameError] = UnknownNameError,
 ) -> UnknownNameError:
     """An error for an unknown name that suggests the nearest and lists the known ones.
@@ -259,6 +261,7 @@ def unknown_name(
         name: what was asked for.
         known: all names that there are.
         fix: what to do if none of them is near.
+        listing: what lists them all, if there are many.
         error: the class to make.
     """
     near = difflib.get_close_matches(str(name), known, n=1)
@@ -266,7 +269,7 @@ def unknown_name(
         fix = f"did you mean {near[0]!r}?"
     found = error(
         f"there is no {kind} named {name!r}",
-        expected=_listed(str(name), known),
+        expected=_listed(str(name), known, listing),
         got=repr(name),
         fix=fix or ("use one of these names" if known else f"make a {kind} of that name first"),
     )
@@ -275,10 +278,11 @@ def unknown_name(
     return found
 
 
-def _listed(name: str, known: Sequence[str]) -> str:
+def _listed(name: str, known: Sequence[str], listing: str) -> str:
     if not known:
         return "nothing: there is none"
     if len(known) <= _MOST_NAMES:
         return "one of: " + ", ".join(sorted(known))
-    near = difflib.get_close_matches(name, known, n=_MOST_NAMES // 2, cutoff=0.5)
-    return f"one of {len(known)} names" + (", such as: " + ", ".join(near) if near else "")
+    near = difflib.get_close_matches(name, known, n=_MOST_NEAR)
+    many = f"one of {len(known)} names" + (f" ({listing} lists them)" if listing else "")
+    return f"{many}, such as: {', '.join(near)}" if near else many

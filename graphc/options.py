@@ -65,7 +65,10 @@ class CompileOptions:
             value = getattr(self, name)
             if not isinstance(value, kinds) or (type(value) is int and value < least):
                 raise ArgumentError(
-                    f"this cannot be the option {name}", expected=expected, got=repr(value), fix=f"leave {name}= out"
+                    f"this is no value for the option {name}",
+                    expected=expected,
+                    got=repr(value),
+                    fix=f"leave {name}= out for the default",
                 )
 
     @property

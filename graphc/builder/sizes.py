@@ -62,12 +62,15 @@ def _require_symbol(name: str) -> None:
     """Holds a name for one that the text form of a graph reads back: one of Python's own."""
     if name.isascii() and name.isidentifier() and not keyword.iskeyword(name):
         return
-    is_formula = any(sign in name for sign in "+-*/%")
+    mended = re.sub(r"\W|^\d+", "_", name, flags=re.ASCII) or "size"
+    fix = f"call it {mended + '_' if keyword.iskeyword(mended) else mended!r}, for example"
+    if any(sign in name for sign in "+-*/%"):
+        fix = "compute with the sizes of other placeholders: 2 * x.shape[0]"
     raise ArgumentError(
         f"{name!r} cannot name a symbolic size",
         expected='letters, digits and _ of ASCII, but no keyword of Python: "batch", "n_rows"',
         got=repr(name),
-        fix="compute with the sizes of other placeholders: 2 * x.shape[0]" if is_formula else "call it otherwise",
+        fix=fix,
     )
 
 

@@ -107,5 +107,5 @@ def lookup(name: str) -> OpDef:
         UnknownNameError: there is none.
     """
     if name not in OPS:
-        raise unknown_name("op", name, list(OPS))
+        raise unknown_name("op", name, list(OPS), listing="graphc.ir.opdef.OPS")
     return OPS[name]

@@ -68,7 +68,7 @@ def _converted(node: Tensor, value: Any) -> np.ndarray:
     except (OverflowError, FloatingPointError):
         why, fix = f"does not fit into {wanted}", f"pass numbers in the range of {wanted}"
     except (TypeError, ValueError):  # NumPy's word for rows of different lengths is long, and names no feed
-        why, fix = "makes no array", "pass numbers, a NumPy array, or nested lists whose rows have one length"
+        why, fix = "cannot become an array", "pass numbers, a NumPy array, or nested lists whose rows have one length"
     text = repr(value)
     raise FeedTypeError(
         f"{_what(node)} {why}",

@@ -75,11 +75,13 @@ def _account(maker: Tensor, known: Mapping[Tensor, Any], test: Test) -> tuple[st
     where = f" at [{', '.join(map(str, place))}]" if place else ""
     number = f"{value[place]}"
     if maker.op.name == "placeholder":
-        fix = "clean the data before it is fed: np.isfinite(array) is False where it must not be"
+        fix = "mend the data before it is fed: np.isfinite(array) is False in those places"
         return f"is in the feed for {maker.name!r}", f"{number} in {maker.name!r}{where}", fix
     if maker.op.name == "variable":
         fix = "go back to a snapshot; a lower learning rate or clipped gradients keep updates finite"
         return f"is in the variable {maker.name!r}", f"{number} in {maker.name!r}{where}", fix
+    if maker.op.name == "constant":  # written so, or folded from constants
+        return "is a constant", f"{number} in a constant{where}", "change the constants of that line"
     fix = f"keep what goes into {maker.op.name} in range, for example with gc.maximum, gc.clip or gc.where"
     if maker.op.kind is not Kind.ELEMENTWISE:
         return f"comes out of {maker.op.name}", f"{number} from {maker.op.name}{where}", fix
