@@ -1,0 +1,8 @@
+"""Mistakes that newcomers make, as programs: each fails because of the line that is marked."""
+
+from . import gradients, names, running, shapes, state, values
+from .model import MARK, MISTAKES, Mistake, Model, X, Y
+
+__all__ = [
+    "MARK", "MISTAKES", "Mistake", "Model", "X", "Y", "gradients", "names", "running", "shapes", "state", "values",
+]  # fmt: skip
