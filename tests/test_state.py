@@ -4,7 +4,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -303,40 +303,40 @@ class Interrupt(BaseException):
 class Interruptions:
     """Runs something again and again, and interrupts the k-th run at the k-th point where CPython may handle a signal.
 
-    That is at the entry of Python functions and after calls, wherever they are: an exhaustive Ctrl-C. Jumps backwards
-    are such points, too, but every loop calls something.
+    That is at the entry of Python functions and after calls of C functions. A profiler is called exactly there. It does
+    not see calls of classes and of partials, which the storm of signals below strikes by chance.
     """
 
     def __init__(self, action: Callable[[], object]) -> None:
         self.action = action
         self.places: list[str] = []
+        self._left = 0
 
-    def __iter__(self) -> Any:
-        for wanted in range(100_000):
-            if not self._interrupted(wanted):
+    def __iter__(self) -> Iterator[int]:
+        for number in range(100_000):
+            self._left = number
+            if not self._interrupted():
                 return
-            yield wanted
+            yield number
 
-    def _interrupted(self, wanted: int) -> bool:
-        left = wanted
-
-        def profile(frame: FrameType, event: str, called: Any) -> None:
-            nonlocal left
-            if event not in ("call", "c_return"):
-                return
-            if not left:
-                sys.setprofile(None)
-                self.places.append(f"{frame.f_code.co_name} {event}")
-                raise Interrupt
-            left -= 1
-
-        sys.setprofile(profile)
+    def _interrupted(self) -> bool:
+        sys.setprofile(self._profile)
         try:
             self.action()
-            sys.setprofile(None)
         except Interrupt:
             return True
+        finally:
+            sys.setprofile(None)
         return False
+
+    def _profile(self, frame: FrameType, event: str, called: Any) -> None:
+        if event not in ("call", "c_return"):
+            return
+        if not self._left:
+            sys.setprofile(None)
+            self.places.append(f"{frame.f_code.co_name} {event}")
+            raise Interrupt
+        self._left -= 1
 
 
 def elsewhere(action: Callable[[], object]) -> None:
@@ -454,7 +454,10 @@ STORM = """
     session = gc.Session(graph)
     step = session.compile(update, [x])
     ones = np.ones(2000, np.float32)
+    low = session.snapshot()
     step(ones)
+    high = session.snapshot()
+    actions = [lambda: step(ones), lambda: session.restore(low), lambda: session.restore(high), session.snapshot]
     armed = False
 
     def handler(number, frame):
@@ -466,27 +469,25 @@ STORM = """
     signal.signal(signal.SIGINT, handler)
     signal.signal(signal.SIGALRM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     random.seed(0)
-    interrupted = committed = 0
-    while interrupted < 400:
-        before = session.step
+    runs = 0
+    for interruption in range(1000):
+        action = actions[interruption % len(actions)]
         try:
             armed = True
-            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 4e-4))
-            while True:  # a training loop
-                step(ones)
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 2e-4))
+            while True:
+                action()
+                runs += 1
         except KeyboardInterrupt:
-            interrupted += 1
-        committed += session.step - before
-        check_together(session.snapshot())
-    assert committed > 0
-    print(interrupted, committed)
+            check_together(session.snapshot())
+    print("runs", runs)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no interval timers")
-def test_a_training_loop_under_a_storm_of_signals() -> None:
+def test_a_loop_under_a_storm_of_signals() -> None:
     """Ctrl-C at any moment: all variables and the step move together, and the session is never locked for good."""
     script = textwrap.dedent(STORM).format(folder=__file__.rpartition("/")[0])
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("400 ")
+    assert int(done.stdout.split()[1]) > 100
