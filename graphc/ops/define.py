@@ -53,14 +53,16 @@ def as_tensor(value: TensorLike, dtype: DType | None = None) -> Tensor:
         return value
     if isinstance(value, np.ndarray):
         return constant_node(value.astype(as_dtype(value.dtype).numpy, copy=False))
-    _reject_tensors_inside(value)
+    if isinstance(value, (list, tuple)):
+        _reject_tensors_inside(value)
     if dtype is None:
         dtype = _natural_dtype(value)
     number = value.item() if isinstance(value, np.generic) else value  # a NumPy scalar would wrap around
     try:
         with np.errstate(over="raise"):
             array = np.asarray(number, dtype=dtype.numpy)
-        if dtype.kind in ("int", "uint") and not np.array_equal(array, np.asarray(number)):
+        is_int = isinstance(number, int)  # NumPy itself refuses one that does not fit
+        if not is_int and dtype.kind in ("int", "uint") and not np.array_equal(array, np.asarray(number)):
             raise ValueError("digits behind the point would be lost")
         return constant_node(array)
     except (FloatingPointError, OverflowError, TypeError, ValueError):
