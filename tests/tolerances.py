@@ -44,6 +44,11 @@ DIFFERENCES = {1: 1e-8, 2: 1e-8}
 SAME_GRADIENT = 1e-12
 
 
+def after_steps(steps: int) -> Tolerance:
+    """Of a weight near 1 after so many small steps of an optimiser, computed by two formulas."""
+    return Tolerance(2 * steps, 1, "either formula rounds the weight once per step; a small step's own error is less")
+
+
 def assert_close(got, expected, tolerance, context="", signs=True):
     """Compares two arrays as the head of this file says; `signs=False` where a 0 may come of rounding."""
     got, expected = np.asarray(got), np.asarray(expected)

@@ -50,6 +50,6 @@ class Adam(Optimizer):
         m = first * self.beta1 + gradient * (1.0 - self.beta1)
         v = second * self.beta2 + gradient * gradient * (1.0 - self.beta2)
         mean_correction, root_correction = self._corrections
-        rate = (self._rate(variable).astype(float64) / mean_correction).astype(variable.dtype)
+        rate = (self._rate() / mean_correction).astype(variable.dtype)
         root = sqrt(v) * (1.0 / root_correction).astype(variable.dtype) + self.epsilon
         return [(first, m), (second, v), (variable, variable - m / root * rate)]

@@ -18,7 +18,7 @@ from graphc.errors import (
     UpdateError,
 )
 from graphc.init import zeros
-from graphc.ir.dtype import FLOAT
+from graphc.ir.dtype import FLOAT, float64
 from graphc.ir.tensor import Tensor, VariableNode, common_owner
 from graphc.ir.types import compatible
 
@@ -29,7 +29,7 @@ class Optimizer:
     """Base class: a subclass gives `_begin`, called once per update, and `_step`, called per variable.
 
     Args:
-        learning_rate: the initial value of a non-trainable variable, which can be assigned without recompiling.
+        learning_rate: the initial value of a non-trainable float64 variable, which can be assigned without recompiling.
         name: scope of the optimiser's own variables.
     """
 
@@ -84,7 +84,10 @@ class Optimizer:
         graph = _graph_of(*(variable for _, variable in pairs))
         with graph, name_scope(self.name):
             if self.learning_rate is None or self.learning_rate.owner is not graph:
-                self.learning_rate = Variable(self.initial_learning_rate, name="learning_rate", trainable=False)
+                # float64, or training in float64 would go by a rate that is off by 1e-8.
+                self.learning_rate = Variable(
+                    self.initial_learning_rate, dtype=float64, name="learning_rate", trainable=False
+                )
             assignments = self._begin()
             for gradient, variable in pairs:
                 assignments += self._step(variable, gradient)
@@ -98,9 +101,10 @@ class Optimizer:
         """The new values of a variable and of what the optimiser keeps for it."""
         raise NotImplementedError
 
-    def _rate(self, variable: VariableNode) -> Tensor:
+    def _rate(self) -> Tensor:
+        """The learning rate of this run, a float64 scalar."""
         assert self.learning_rate is not None
-        return self.learning_rate.astype(variable.dtype)
+        return self.learning_rate
 
     def _slot(self, variable: VariableNode, kind: str) -> Variable:
         """A variable of zeros of the same shape, named after what it accompanies."""

@@ -34,9 +34,10 @@ class SGD(Optimizer):
         self.nesterov = nesterov
 
     def _step(self, variable: VariableNode, gradient: Tensor) -> Assignments:
+        rate = self._rate().astype(variable.dtype)
         if not self.momentum:
-            return [(variable, variable - gradient * self._rate(variable))]
+            return [(variable, variable - gradient * rate)]
         slot = self._slot(variable, "momentum")
         velocity = slot * self.momentum + gradient
         direction = gradient + velocity * self.momentum if self.nesterov else velocity
-        return [(slot, velocity), (variable, variable - direction * self._rate(variable))]
+        return [(slot, velocity), (variable, variable - direction * rate)]
