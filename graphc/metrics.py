@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.errors import ShapeError
 from graphc.ir import dims
-from graphc.ir.dtype import float32
+from graphc.ir.dtype import float32, int64, uint64
 from graphc.ir.tensor import Tensor
 from graphc.ops.define import TensorLike, as_tensor, convert
 from graphc.ops.reductions import argmax, mean
@@ -28,4 +28,6 @@ def accuracy(logits: TensorLike, labels: TensorLike) -> Tensor:
             got=str(wanted.type),
             fix="take class numbers out of one-hot labels with gc.argmax(labels, axis=-1)",
         )
+    if wanted.dtype is uint64:  # has no common dtype with the positions; what wraps around is no class either
+        wanted = convert(wanted, int64)
     return mean(convert(guesses == wanted, float32))

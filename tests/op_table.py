@@ -245,9 +245,9 @@ def cross_entropy(logits, labels):
     return np.log(np.exp(logits).sum(-1)) - chosen
 
 
-def cross_entropy_grad(ct, logits, labels, log_sum):
+def cross_entropy_grad(ct, logits, labels, shift, rest):
     hot = np.eye(logits.shape[-1])[labels]
-    return ct[..., None] * (np.exp(logits - log_sum[..., None]) - hot)
+    return ct[..., None] * (np.exp(logits - shift[..., None] - rest[..., None]) - hot)
 
 
 def scatter_add(x, indices, values, axis=0):
@@ -445,10 +445,13 @@ ROWS = (
          E([np.ones((1, 0)), [0]], ShapeError), E([[1.0, 2.0], [0]], ShapeError)), domains=(D(), _label),
         tolerance="softmax", gradient=(0,), call=softmax_cross_entropy, covers=("project",)),
     Row("softmax_cross_entropy_grad",
-        (S((), (3,), (), ()), S((2,), (2, 3), (2,), (2,)), S((0,), (0, 3), (0,), (0,))), cross_entropy_grad,
-        (E([[1.0], [[0.0, 0.0]], [1], [math.log(2)]], [[0.5, -0.5]]),
-         E([[1.0], [[0.0, 0.0]], [2], [math.log(2)]], [[0.5, 0.5]])), domains=(D(), D(), _label, D(1, 2)),
-        tolerance="softmax", gradient=(0, 1, 3), call=one_of("softmax_cross_entropy_grad", None)),
+        (S((), (3,), (), (), ()), S((2,), (2, 3), (2,), (2,), (2,)), S((0,), (0, 3), (0,), (0,), (0,))),
+        cross_entropy_grad,
+        (E([[1.0], [[0.0, 0.0]], [1], [0.0], [math.log(2)]], [[0.5, -0.5]]),
+         E([[1.0], [[0.0, 0.0]], [2], [0.0], [math.log(2)]], [[0.5, 0.5]]),
+         E([[1.0], [[1e4, 1e4 - 1]], [1], [1e4], [math.log(1 + math.exp(-1))]],
+           [[0.7310585786300049, -0.7310585786300049]])), domains=(D(), D(), _label, D(0, 1), D(1, 2)),
+        tolerance="softmax", gradient=(0, 1, 3, 4), call=one_of("softmax_cross_entropy_grad", None)),
     # --- reductions
     reduce("sum", np.sum, E([[]], 0.0), E([[-0.0, -0.0]], 0.0), E([[-0.0]], 0.0), E([[-0.0]], [0.0], axis=()),
            E([[inf, -inf]], nan), E([[nan, 1]], nan), E([[100, 100]], 200, "int8"),

@@ -154,7 +154,7 @@ ROWS: dict[str, Row] = {
     "where": _where,
 }
 
-VIEWS = frozenset({"broadcast_to", "permute_dims", "reshape", "slice"})
+VIEWS = frozenset({"broadcast_to", "permute_dims", "reshape", "slice", "stop_gradient"})
 
 ATOMIC = frozenset({*UFUNCS, *_REDUCTIONS, "astype", "matmul", "relu", "rsqrt", "sigmoid"})
 """Written as calls that never enter Python code, where a signal could be handled; `np.copyto` enters its dispatcher."""

@@ -25,10 +25,11 @@ from graphc.ops.define import (
     record,
     require_nonempty,
 )
-from graphc.ops.exponential import erf, exp, log1p, sigmoid, tanh
+from graphc.ops.exponential import exp, log1p, sigmoid, tanh
 from graphc.ops.indexing import one_hot
 from graphc.ops.layout import expand_dims, squeeze
 from graphc.ops.reductions import logsumexp_terms, max, sum
+from graphc.ops.special import erf
 from graphc.ops.structure import project
 
 RELU = elementwise(
@@ -175,7 +176,7 @@ def _cross_entropy_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any])
         logits.shape[-1], 1, "without classes there is no value", fix="the last axis of the logits counts the classes"
     )
     row = TensorType(logits.dtype, logits.shape[:-1])
-    return TupleType((row, row))
+    return TupleType((row, row, row))
 
 
 def _class_mask(labels: Tensor, logits: Tensor) -> Tensor:
@@ -190,25 +191,30 @@ def _class_mask(labels: Tensor, logits: Tensor) -> Tensor:
     return one_hot(labels, classes, dtype=bool)
 
 
-def _cross_entropy_parts(node: Tensor) -> tuple[Tensor, Tensor]:
+def _cross_entropy_parts(node: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The loss, and the two terms of the log-sum as residuals: one number for both would cost the gradient digits."""
     logits, labels = node.inputs
     shift, rest = (squeeze(term, -1) for term in logsumexp_terms(logits, -1))
     # A choice, not a product with one-hot rows: 0 · inf would be NaN.
     chosen = sum(where(_class_mask(labels, logits), logits, 0.0), axis=-1)
-    return rest + (shift - chosen), rest + shift
+    return rest + (shift - chosen), shift, rest
 
 
 def _cross_entropy_vjp(cts: Sequence[Tensor | None], node: Tensor) -> tuple[Tensor | None, None]:
     logits, labels = node.inputs
-    ct_loss, ct_peak = cts
-    log_sum = project(node, 1)
+    ct_loss, _, ct_rest = cts
+    shift, rest = project(node, 1), project(node, 2)
     total: Tensor | None = None
     if ct_loss is not None:
-        total = apply(SOFTMAX_CROSS_ENTROPY_GRAD, (ct_loss, logits, labels, log_sum))
-    if ct_peak is not None:
-        from_peak = expand_dims(ct_peak, -1) * exp(logits - expand_dims(log_sum, -1))
-        total = from_peak if total is None else total + from_peak
+        total = apply(SOFTMAX_CROSS_ENTROPY_GRAD, (ct_loss, logits, labels, shift, rest))
+    if ct_rest is not None:
+        from_rest = expand_dims(ct_rest, -1) * _probabilities(logits, shift, rest)
+        total = from_rest if total is None else total + from_rest
     return total, None
+
+
+def _probabilities(logits: Tensor, shift: Tensor, rest: Tensor) -> Tensor:
+    return exp((logits - expand_dims(shift, -1)) - expand_dims(rest, -1))
 
 
 SOFTMAX_CROSS_ENTROPY = define(
@@ -242,8 +248,8 @@ def _cross_entropy_grad_type(types: tuple[TensorType, ...], attrs: Mapping[str, 
 
 
 def _cross_entropy_grad_parts(node: Tensor) -> Tensor:
-    ct, logits, labels, log_sum = node.inputs
-    probabilities = exp(logits - expand_dims(log_sum, -1))
+    ct, logits, labels, shift, rest = node.inputs
+    probabilities = _probabilities(logits, shift, rest)
     return expand_dims(ct, -1) * (probabilities - convert(_class_mask(labels, logits), logits.dtype))
 
 

@@ -29,6 +29,7 @@ from graphc.ops.define import (
 from graphc.ops.exponential import exp, log, sqrt
 from graphc.ops.layout import broadcast_to, concat, permute_dims, reshape
 from graphc.ops.sources import dim_value
+from graphc.ops.structure import stop_gradient
 
 _DISCRETE = "its result is discrete"
 
@@ -245,12 +246,18 @@ def _logsumexp_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> 
 def logsumexp_terms(x: Tensor, axes: Axes) -> tuple[Tensor, Tensor]:
     """Two terms with the sum logsumexp(x), of size 1 along the axes: the peak, and log Σ exp(x - peak).
 
-    Apart, because x - peak loses nothing where x is large, while x - logsumexp(x) does.
+    Apart, because x - peak loses nothing where x is large, while x - logsumexp(x) does. The sum does not depend on what
+    is taken for the peak: to differentiation it is a constant, and the other term has the whole gradient.
     """
     peak = max(x, axis=axes, keepdims=True)
     # An infinite peak would make inf - inf; 0 in its place leaves the infinity in the sum.
-    shift = where((peak == float("inf")) | (peak == float("-inf")), 0.0, peak)
+    shift = stop_gradient(where((peak == float("inf")) | (peak == float("-inf")), 0.0, peak))
     return shift, log(sum(exp(x - shift), axis=axes, keepdims=True))
+
+
+def _logsumexp_vjp(ct: Tensor, node: Tensor) -> Tensor:
+    shift, rest = logsumexp_terms(node.inputs[0], node.attrs["axis"])
+    return keep_axes(ct, node) * exp((node.inputs[0] - shift) - rest)
 
 
 def _logsumexp_parts(node: Tensor) -> Tensor:
@@ -263,7 +270,7 @@ LOGSUMEXP = define(
     "logsumexp",
     Kind.COMPOSITE,
     _logsumexp_type,
-    (lambda ct, node: keep_axes(ct, node) * exp(node.inputs[0] - keep_axes(node, node)),),
+    (_logsumexp_vjp,),
     dtypes=FLOAT,
     decompose=_logsumexp_parts,
     traits=[Trait.INEXACT],
