@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -11,7 +12,7 @@ from graphc.errors import InternalError
 from graphc.ir.dims import Poly
 from graphc.ir.dtype import DType
 from graphc.ir.graph import Graph
-from graphc.ir.opdef import Kind
+from graphc.ir.opdef import Kind, OpDef
 from graphc.ir.tensor import Tensor
 
 
@@ -36,16 +37,20 @@ def structural_key(node: Tensor) -> bytes:
 
 
 def _digest(node: Tensor) -> bytes:
-    state = blake2b(f"{node.op.name}/{node.op.version}(".encode(), digest_size=16)
-    for name in sorted(node.attrs):
-        state.update(f"{name}=".encode())
-        state.update(encode_attr(node.attrs[name]))
+    parts = [_header(node.op)]
+    for name in sorted(node.attrs) if node.attrs else ():
+        parts += [f"{name}=".encode(), encode_attr(node.attrs[name])]
     if node.op.kind is Kind.SOURCE:
-        state.update(f":{node.type}".encode())
+        parts.append(f":{node.type}".encode())
     for source in node.inputs:
         assert source._key is not None
-        state.update(source._key)
-    return state.digest()
+        parts.append(source._key)
+    return blake2b(b"".join(parts), digest_size=16).digest()
+
+
+@cache
+def _header(op: OpDef) -> bytes:
+    return f"{op.name}/{op.version}(".encode()
 
 
 def graph_key(graph: Graph) -> bytes:

@@ -27,13 +27,13 @@ def _scalar_like(node: Tensor, value: float) -> Tensor:
 
 
 def _is_unsorted(node: Tensor) -> bool:
-    """Constants come last, the others by structural key."""
+    """Constants come last, the others by the name of their op, which settles most pairs, and by structural key."""
     first, second = node.inputs
     if first is second:
         return False
-    first_is_constant, second_is_constant = _is_constant(first), _is_constant(second)
-    if first_is_constant != second_is_constant:
-        return first_is_constant
+    ranks = (_is_constant(first), first.op.name), (_is_constant(second), second.op.name)
+    if ranks[0] != ranks[1]:
+        return ranks[1] < ranks[0]
     return structural_key(second) < structural_key(first)
 
 

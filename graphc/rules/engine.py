@@ -91,7 +91,8 @@ class Rewriter:
                 stack.extend(reversed(pending))
             else:
                 new = rebuild(node, [final[i] for i in node.inputs])
-                self.ledger.rebuilt(node.id, new.id)
+                if new is not node:
+                    self.ledger.rebuilt(node.id, new.id)
                 target = self._rewrite(node, new)
                 if target is None:
                     final[node] = final[new] = new
@@ -130,11 +131,12 @@ class Rewriter:
 
     def _candidates(self, node: Tensor) -> tuple[Rule, ...]:
         """The rules whose patterns fit the op of a node and its inputs at a glance; found once per combination."""
-        rules = self._by_op.get(node.op.name)
+        name = node.op.name
+        rules = self._by_op.get(name)
         if rules is None:
             return ()
-        heads = [self._head(source) for source in node.inputs]
-        key = (node.op.name, *heads)
+        heads = list(map(self._head, node.inputs))
+        key = (name, *heads)
         found = self._by_heads.get(key)
         if found is None:
             found = self._by_heads[key] = tuple(rule for rule in rules if may_match(rule.pattern, node.op, heads))
