@@ -9,9 +9,16 @@ import platform
 import sys
 from collections.abc import Sequence
 
+import numpy as np
+
 import graphc
 from graphc.errors import GraphcError
 from graphc.lowering import registry
+
+_PACKAGES = (
+    "numpy", "ml_dtypes", "networkx", "opt_einsum", "safetensors", "rich", "jax", "cupy-cuda13x", "cupy-cuda12x",
+    "llvmlite",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,29 +46,29 @@ def _backends() -> list[str]:
 
 
 def _info() -> list[str]:
-    packages = (
-        "numpy",
-        "ml_dtypes",
-        "networkx",
-        "opt_einsum",
-        "safetensors",
-        "rich",
-        "jax",
-        "cupy-cuda13x",
-        "llvmlite",
-    )
-    lines = [
-        f"graphc {graphc.__version__}",
-        f"python {sys.version.split()[0]}",
-        f"platform {platform.platform()}",
+    rows = [
+        ("graphc", graphc.__version__),
+        ("python", sys.version.split()[0]),
+        ("platform", platform.platform()),
+        ("machine", f"{platform.machine()}, {os.cpu_count()} cores"),
+        *((package, _version(package)) for package in _PACKAGES),
+        ("blas", _blas()),
     ]
-    lines.append(f"machine {platform.machine()}, {os.cpu_count()} cores")
-    for package in packages:
-        try:
-            lines.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            lines.append(f"{package} not installed")
-    return lines + _backends()
+    return [*(f"{name:<14} {value}" for name, value in rows), "", "backends", *_backends()]
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _blas() -> str:
+    """The library that multiplies NumPy's matrices: most differences in speed come from it."""
+    built = np.show_config(mode="dicts")
+    blas = built.get("Build Dependencies", {}).get("blas", {})
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".rstrip()
 
 
 if __name__ == "__main__":
