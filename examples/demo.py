@@ -10,66 +10,102 @@ from rich.table import Table
 from train_digits import BATCH, build, load_digits
 
 import graphc as gc
+from graphc.ir import dims
 
-EPOCHS = 30
-SHADES = " ░▒▓█"
+EPOCHS = 20
+PICTURES = 8
+SIDE = 8  # pixels, two characters wide each
 
 
-def show_compilation(console: Console, step: gc.Executable) -> None:
-    """The graph in numbers, the rules that were hit, and the memory plan."""
-    plan = step.plan
-    passes = Table(title="passes", title_justify="left")
-    for column in ("pass", "nodes before", "nodes after", "hits", "ms"):
-        passes.add_column(column, justify="left" if column == "pass" else "right")
-    for record in plan.passes:
-        passes.add_row(
-            record.name,
-            str(record.before),
-            str(record.after),
-            str(record.hits),
-            f"{record.seconds * 1e3:.1f}",
-        )
-    console.print(passes)
-    hits = ", ".join(f"{rule} × {count}" for rule, count in plan.ledger.counts().most_common(8))
-    console.print(f"[bold]rules[/]   {hits}")
-    stats = plan.stats
+def show_graph(console: Console, graph: gc.Graph, step: gc.Executable) -> None:
+    """The graph in numbers, before and after the passes."""
+    sizes = [int(np.prod(v.shape)) for v in graph.variables.values() if v.trainable]
+    console.rule("the graph", align="left")
+    console.print(f"{sum(sizes):,} weights in {len(sizes)} variables; a training step with Adam and its gradients")
+    table = Table("pass of the compiler", box=None, header_style="dim", pad_edge=False)
+    for title in ("nodes before", "after", "rule hits", "ms"):
+        table.add_column(title, justify="right")
+    for record in step.plan.passes:
+        row = (record.before, record.after, record.hits, f"{record.seconds * 1e3:.1f}")
+        table.add_row(record.name, *map(str, row))
+    console.print(table)
+
+
+def show_rules(console: Console, step: gc.Executable) -> None:
+    """Which rules were hit, of which class, and where in the user's program."""
+    console.rule("the rules", align="left")
+    ledger = step.plan.ledger
+    table = Table("rule", "class", box=None, header_style="dim", pad_edge=False)
+    table.add_column("hits", justify="right")
+    table.add_column("for example at", no_wrap=True)
+    for rule, count in ledger.counts().most_common():
+        hit = next(hit for hit in ledger.hits if hit.rule == rule)
+        table.add_row(rule, hit.exactness, str(count), str(hit.origins))
+    console.print(table)
+
+
+def show_plan(console: Console, step: gc.Executable) -> None:
+    """How the graph runs: steps, time to compile, memory."""
+    stats, plan = step.plan.stats, step.plan.plan
+    console.rule("the plan", align="left")
     console.print(
-        f"[bold]plan[/]    {stats['steps']} steps, {stats['in_place']} in place, {stats['buffers']} buffers, "
-        f"compiled in {stats['compile_s'] * 1e3:.0f} ms for backend {stats['backend']}, any batch size"
+        f"{stats['nodes_recorded']} nodes became {stats['steps']} steps; {stats['in_place']} of them write over what "
+        f"they read, and {stats['buffers']} buffers share one arena"
     )
-    live = ", ".join(f"{plan.peak_bytes.evaluate(batch=b) / 1024:.0f} KiB at batch {b}" for b in (1, BATCH, 1024))
-    console.print(f"[bold]memory[/]  {live} (a formula in the batch size)\n")
+    parts = ", ".join(f"{name} {stats[name + '_s'] * 1e3:.1f}" for name in ("passes", "plan", "lower"))
+    console.print(f"compiled once, for any batch size, in {stats['compile_s'] * 1e3:.1f} ms ({parts})")
+    computed = [plan.size_of(index) for one in plan.steps for index in one.outputs if index in plan.buffer_of]
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for title in ("batch", "arena", "without reuse"):
+        table.add_column(title, justify="right")
+    for batch in (1, BATCH, 1024):
+        apart = sum(dims.evaluate(nbytes, {"batch": batch}) for nbytes in computed)
+        peak = step.plan.peak_bytes.evaluate(batch=batch)
+        table.add_row(str(batch), f"{peak / 1024:,.0f} KiB", f"{apart / 1024:,.0f} KiB")
+    console.print(table)
 
 
 def train(console: Console, session: gc.Session, step: gc.Executable, tensors: dict[str, Any]) -> None:
     """Loss and held-out accuracy per epoch."""
     images, labels, test_images, test_labels = load_digits()
     order = np.random.default_rng(0)
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("training", total=EPOCHS)
-        for epoch in range(EPOCHS):
+    console.rule(f"training on {len(images):,} images, testing on {len(test_images)} others", align="left")
+    columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"))
+    busy = 0.0
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        task = progress.add_task("", total=EPOCHS)
+        for epoch in range(1, EPOCHS + 1):
             shuffled = order.permutation(len(images))
-            starts = range(0, len(images), BATCH)
-            losses = [step(images[shuffled[s : s + BATCH]], labels[shuffled[s : s + BATCH]])[0] for s in starts]
-            feeds = {tensors["x"]: test_images, tensors["y"]: test_labels}
-            accuracy = float(session.run(tensors["accuracy"], feeds=feeds))
-            progress.advance(task)
-            if epoch % 5 == 4 or epoch == 0:
-                mean = float(np.mean(losses))
-                progress.console.print(f"epoch {epoch + 1:3}   loss {mean:.4f}   held-out accuracy {accuracy:.1%}")
+            batches = [shuffled[at : at + BATCH] for at in range(0, len(images), BATCH)]
+            start = time.perf_counter()
+            losses = [step(images[batch], labels[batch])[0] for batch in batches]
+            busy += time.perf_counter() - start
+            accuracy = session.run(tensors["accuracy"], feeds={"x": test_images, "y": test_labels})
+            progress.update(task, advance=1, description=f"accuracy {accuracy:.1%}")
+            progress.console.print(
+                f"epoch {epoch:3}   loss {np.mean(losses):.4f}   held-out accuracy {accuracy:.1%}", highlight=False
+            )
+    console.print(f"{busy / session.step * 1e3:.2f} ms per training step, the picking of its batch included")
 
 
 def show_predictions(console: Console, session: gc.Session, tensors: dict[str, Any]) -> None:
     """Some held-out digits as pictures, with what the network takes them for; mistakes first."""
     _, _, images, labels = load_digits()
     guesses = session.run(gc.argmax(tensors["logits"], axis=-1), feeds={"x": images})
-    order = np.argsort(guesses == labels, kind="stable")[:8]
-    for row in range(8):
-        pictures = [images[i].reshape(8, 8)[row] for i in order]
-        console.print("  ".join("".join(SHADES[int(v * 4)] * 2 for v in line) for line in pictures), highlight=False)
-    titles = [f"{guesses[i]}" + ("" if guesses[i] == labels[i] else f" (is {labels[i]})") for i in order]
-    console.print("  ".join(f"{title:^16}" for title in titles), highlight=False)
+    wrong = int(np.sum(guesses != labels))
+    console.rule(f"{wrong} of {len(labels)} are mistaken", align="left")
+    mistakes, right = np.flatnonzero(guesses != labels), np.flatnonzero(guesses == labels)
+    chosen = [*mistakes[: PICTURES // 2], *right][:PICTURES]
+    shades = " .:*#" if console.options.ascii_only else " ░▒▓█"
+    across = next((n for n in (8, 4, 2) if n * (2 * SIDE + 2) - 2 <= console.width), 1)
+    for first in range(0, PICTURES, across):
+        row = chosen[first : first + across]
+        for y in range(SIDE):
+            lines = [images[i].reshape(SIDE, SIDE)[y] for i in row]
+            text = "  ".join("".join(2 * shades[int(v * 4)] for v in line) for line in lines)
+            console.print(text, highlight=False, no_wrap=True)
+        names = [f"{guesses[i]}" + ("" if guesses[i] == labels[i] else f" (it is {labels[i]})") for i in row]
+        console.print("  ".join(f"{name:^{2 * SIDE}}" for name in names), highlight=False, no_wrap=True)
 
 
 def main() -> None:
@@ -77,15 +113,16 @@ def main() -> None:
     start = time.perf_counter()
     console = Console()
     graph, tensors = build()
-    console.print(f"[bold]graph[/]   {graph!r}", highlight=False)
     with gc.Session(graph, seed=0) as session:
-        fetches = [tensors["loss"], tensors["train"]]
-        step = session.compile(fetches, feeds=[tensors["x"], tensors["y"]])
-        show_compilation(console, step)
+        step = session.compile([tensors["loss"], tensors["train"]], feeds=[tensors["x"], tensors["y"]])
+        console.print(f"graphc {gc.__version__} on {step.plan.stats['backend']}")
+        show_graph(console, graph, step)
+        show_rules(console, step)
+        show_plan(console, step)
         train(console, session, step, tensors)
         show_predictions(console, session, tensors)
-    console.print(f"\n{time.perf_counter() - start:.1f} s in all. Next: examples/train_digits.py is the whole program;")
-    console.print("step.plan.explain() and step.plan.source() show the rest.")
+    console.print(f"\n{time.perf_counter() - start:.1f} s in all. Next: examples/train_digits.py is the whole program,")
+    console.print("print(step.plan.source()) is the code that ran.")
 
 
 if __name__ == "__main__":
