@@ -6,7 +6,6 @@ Each class derives from `GraphcError` and from the built-in that a Python progra
 
 from __future__ import annotations
 
-import difflib
 import linecache
 import os
 import sys
@@ -264,7 +263,7 @@ def unknown_name(
         listing: what lists them all, if there are many.
         error: the class to make.
     """
-    near = difflib.get_close_matches(str(name), known, n=1)
+    near = _near(str(name), known, 1)
     if near:
         fix = f"did you mean {near[0]!r}?"
     found = error(
@@ -278,11 +277,17 @@ def unknown_name(
     return found
 
 
+def _near(name: str, known: Sequence[str], most: int) -> list[str]:
+    from difflib import get_close_matches  # 1 ms that only errors pay
+
+    return get_close_matches(name, known, n=most)
+
+
 def _listed(name: str, known: Sequence[str], listing: str) -> str:
     if not known:
         return "nothing: there is none"
     if len(known) <= _MOST_NAMES:
         return "one of: " + ", ".join(sorted(known))
-    near = difflib.get_close_matches(name, known, n=_MOST_NEAR)
+    near = _near(name, known, _MOST_NEAR)
     many = f"one of {len(known)} names" + (f" ({listing} lists them)" if listing else "")
     return f"{many}, such as: {', '.join(near)}" if near else many

@@ -13,20 +13,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from graphc import philox
 from graphc.errors import ArgumentError, DTypeError, ShapeError
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 __all__ = [
     "Initializer", "constant", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "normal", "ones",
     "truncated_normal", "uniform", "zeros",
 ]  # fmt: skip
 
-Draw = Callable[[philox.Key, tuple[int, ...], np.dtype[Any]], NDArray[Any]]
+Draw: TypeAlias = "Callable[[philox.Key, tuple[int, ...], np.dtype[Any]], NDArray[Any]]"
 Check = Callable[["Initializer", tuple[int, ...], np.dtype[Any]], None]
 
 # In the order in which NumPy promotes: a value may go into its own kind or a later one.

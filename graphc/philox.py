@@ -26,16 +26,19 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+
+from graphc.digest import blake2b
+
+if TYPE_CHECKING:  # 0.5 ms
+    from numpy.typing import DTypeLike, NDArray
 
 Key = tuple[int, int]
 """The two 32-bit words of a key, least significant first."""
 
-_Word = TypeVar("_Word", int, NDArray[Any])
+_Word = TypeVar("_Word", int, "NDArray[Any]")
 
 _MASK = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
+from graphc.digest import blake2b
 from graphc.errors import InternalError
 from graphc.ir.dims import Poly
 from graphc.ir.dtype import DType

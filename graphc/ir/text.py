@@ -13,7 +13,7 @@ Initial values of variables are not part of it.
 from __future__ import annotations
 
 import ast
-import base64
+import binascii
 import itertools
 import keyword
 import re
@@ -107,7 +107,7 @@ def _print_array(value: np.ndarray) -> str:
     numbers_round_trip = value.size <= _SHORT and not np.isnan(value).any()
     if numbers_round_trip:
         return head + repr(value.ravel().tolist()) + ")"
-    return head + repr(base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()) + ")"
+    return head + repr(binascii.b2a_base64(np.ascontiguousarray(value).tobytes(), newline=False).decode()) + ")"
 
 
 # --- parsing ------------------------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def _dim(node: ast.expr) -> dims.Dim:
 def _parse_array(dtype: DType, shape: tuple[int, ...], data: Any) -> np.ndarray:
     kind = as_dtype(dtype).numpy
     if isinstance(data, str):
-        array = np.frombuffer(base64.b64decode(data), kind).reshape(shape).copy()
+        array = np.frombuffer(binascii.a2b_base64(data), kind).reshape(shape).copy()
     else:
         array = np.array(data, kind).reshape(shape)
     array.flags.writeable = False

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from graphc.backend import REFERENCE, Capabilities
@@ -106,16 +106,17 @@ def _observers(options: CompileOptions) -> list[Instrument]:
     if options.verify:
         found.append(lambda stage, graph: verify(graph, stage))
     if options.dump:
-        found.append(_dumper(Path(options.dump)))
+        found.append(_dumper(options.dump))
     return found
 
 
-def _dumper(folder: Path) -> Instrument:
-    folder.mkdir(parents=True, exist_ok=True)
+def _dumper(folder: str | os.PathLike[str]) -> Instrument:
+    os.makedirs(folder, exist_ok=True)
     counter = itertools.count()
 
     def dump(stage: str, graph: Graph) -> None:
         name = f"{graph.name}-{next(counter):02}-{stage}.txt"
-        (folder / re.sub(r"[^\w.-]", "-", name)).write_text(print_graph(graph), encoding="utf-8")
+        with open(os.path.join(folder, re.sub(r"[^\w.-]", "-", name)), "w", encoding="utf-8") as file:
+            file.write(print_graph(graph))
 
     return dump
