@@ -14,11 +14,12 @@ _OPS = {
     "isnan less less_equal logical_and logical_not logical_or logical_xor maximum minimum not_equal where",
     "contraction": "matmul",
     "define": "astype",
-    "exponential": "cos erf exp expm1 log log1p pow rsqrt sigmoid sin sqrt tanh",
+    "exponential": "cos exp expm1 log log1p pow rsqrt sigmoid sin sqrt tanh",
     "indexing": "one_hot scatter_add take",
     "layout": "broadcast_to concat expand_dims matrix_transpose pad permute_dims reshape squeeze stack",
     "reductions": "all any argmax argmin logsumexp max mean min prod std sum var",
     "sources": "arange asarray dim_value eye full full_like ones ones_like zeros zeros_like",
+    "special": "erf",
     "structure": "check_numerics print stop_gradient",
 }
 
@@ -44,10 +45,10 @@ _NAMES: dict[str, tuple[str, str]] = {
     "gradients": ("graphc.builder.gradients", "gradients"),
     "CompileOptions": ("graphc.options", "CompileOptions"),
     "Session": ("graphc.session.session", "Session"),
-    "Snapshot": ("graphc.session.session", "Snapshot"),
+    "Snapshot": ("graphc.session.state", "Snapshot"),
     "Executable": ("graphc.session.executable", "Executable"),
-    "compile": ("graphc.session.session", "compile_function"),
-    "evaluate": ("graphc.session.session", "evaluate"),
+    "compile": ("graphc.session.standalone", "compile_function"),
+    "evaluate": ("graphc.session.standalone", "evaluate"),
     "GraphcError": ("graphc.errors", "GraphcError"),
 }
 _MODULES = ("errors", "init", "losses", "metrics", "nn", "optim")

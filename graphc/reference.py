@@ -10,6 +10,7 @@ import numpy as np
 from graphc.errors import FeedError, GraphcError, InternalError, OutOfRangeError
 from graphc.ir import dims
 from graphc.ir.dims import Dim
+from graphc.ir.opdef import Kind
 from graphc.ir.tensor import Tensor, tuple_elements
 from graphc.ir.walk import toposort
 
@@ -71,6 +72,9 @@ def _checked(node: Tensor, value: Any, sizes: Mapping[str, int]) -> Any:
     """The value as arrays, after a comparison with the inferred types."""
     several = isinstance(value, tuple)
     arrays = [np.asarray(item) for item in (value if several else (value,))]
+    if node.op.kind is not Kind.LAYOUT:
+        # NumPy keeps the order of permuted operands, and sums in the order of memory: one layout for one answer.
+        arrays = [np.asarray(array, order="C") for array in arrays]
     for array, kind in zip(arrays, tuple_elements(node), strict=True):
         expected = tuple(dims.evaluate(size, sizes) for size in kind.shape)
         if array.dtype != kind.dtype.numpy or array.shape != expected:

@@ -116,8 +116,11 @@ def _relu(step: Step, o: Operands) -> list[Line]:
 
 
 def _pow(step: Step, o: Operands) -> list[Line]:
-    if o.types[0].dtype.kind == "int":
+    kind = o.types[0].dtype.kind
+    if kind == "int":
         return _fallback(step, o)
+    if kind == "float":
+        return [Line("pow_into", (o.output, *o.inputs, o.bound(step.op.array_fn, "pow")))]
     return [Line("power", (*o.inputs, o.output))]
 
 
@@ -139,7 +142,7 @@ ROWS: dict[str, Row] = {
     "check_numerics": _kernel("check_into", "message", origins=True),
     "concat": lambda step, o: [Line("concatenate", (f"({', '.join(o.inputs)},)", o.attr("axis"), o.output))],
     "copy": lambda step, o: [_assign(o.output, o.inputs[0])],
-    "erf": _kernel("erf_into"),
+    "erf": lambda step, o: [Line("erf_into", (o.output, *o.inputs, o.bound(step.op.array_fn, "erf")))],
     "matmul": _ufunc("matmul"),
     "pad": _kernel("pad_into", "pad_width"),
     "pow": _pow,

@@ -11,6 +11,7 @@ from graphc.ops import (
     layout,
     reductions,
     sources,
+    special,
     structure,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "layout",
     "reductions",
     "sources",
+    "special",
     "structure",
 ]

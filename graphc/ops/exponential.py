@@ -1,11 +1,9 @@
-"""Powers, exponentials, logarithms, trigonometric and error functions."""
+"""Powers, exponentials, logarithms and trigonometric functions."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
-
-import numpy as np
 
 from graphc.ir.dtype import FLOAT, NUMERIC
 from graphc.ir.opdef import Trait, public
@@ -76,12 +74,24 @@ def rsqrt(x: TensorLike, /) -> Tensor:
 
 
 def _pow(xp: Any, x1: Any, x2: Any) -> Any:
-    if x1.dtype.kind != "i":
+    if x1.dtype.kind == "f":
+        return _float_pow(xp, x1, x2)
+    if x1.dtype.kind == "u":
         return xp.power(x1, x2)
     # NumPy refuses negative powers of integers. Truncating the real value leaves 0, except for 1 and -1.
     positive = xp.power(x1, xp.maximum(x2, 0))
     inverse = xp.where(x1 == 1, 1, xp.where(x1 == -1, 1 - 2 * (x2 & 1), 0))
     return xp.astype(xp.where(x2 < 0, inverse, positive), x1.dtype)
+
+
+def _float_pow(xp: Any, x1: Any, x2: Any) -> Any:
+    """NumPy takes a root for some layouts of an exponent 0.5: that is NaN for -inf and -0 for -0."""
+    result = xp.power(x1, x2)
+    root = x2 == 0.5
+    if not xp.any(root):
+        return result
+    result = xp.where(root & (x1 == 0), x1.dtype.type(0), result)
+    return xp.where(root & (x1 == -math.inf), x1.dtype.type(math.inf), result)
 
 
 def _pow_base_vjp(ct: Tensor, node: Tensor) -> Tensor:
@@ -150,27 +160,3 @@ SIGMOID = elementwise(
 def sigmoid(x: TensorLike, /) -> Tensor:
     """1 / (1 + exp(-x)), finite for all x."""
     return record(SIGMOID, x)
-
-
-def _erf(xp: Any, x: Any) -> Any:
-    # The C library's erf, element by element, in float64: slow and right. Backends override it.
-    values = [math.erf(value) for value in np.asarray(x, np.float64).ravel()]
-    return xp.asarray(values, dtype=x.dtype).reshape(x.shape)
-
-
-_TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
-
-ERF = elementwise(
-    "erf",
-    1,
-    FLOAT,
-    (lambda ct, node: ct * (exp(-(node.inputs[0] * node.inputs[0])) * _TWO_OVER_SQRT_PI),),
-    array_fn=_erf,
-    traits=_INEXACT,
-)
-
-
-@public
-def erf(x: TensorLike, /) -> Tensor:
-    """The error function, 2/√π · ∫₀ˣ exp(-t²) dt."""
-    return record(ERF, x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -22,15 +22,32 @@ COPY = register(
 
 _VIEW_KEEPS_ORDER = "reshape"
 
+_CALLERS = (SlotKind.FEED, SlotKind.OUTPUT)
+"""Arrays that are the caller's: new at every call, so that a commit, which is prepared once, cannot read them."""
 
-def make_plan(graph: Graph, capabilities: Capabilities, guards: tuple[dims.Guard, ...]) -> Plan:
-    """Steps and slots for a legal graph; lifetimes are filled in by `liveness.plan_memory`."""
-    return _Scheduler(graph, capabilities).run(guards)
+
+def make_plan(
+    graph: Graph,
+    capabilities: Capabilities,
+    guards: tuple[dims.Guard, ...],
+    rank: Callable[[int], int] = lambda position: position,
+) -> Plan:
+    """Steps and slots for a legal graph; lifetimes are filled in by `liveness.plan_memory`.
+
+    Args:
+        graph: in ops that the backend takes.
+        capabilities: which ops are views, may overwrite an operand, may be part of a commit.
+        guards: of the graph as recorded.
+        rank: which of the steps that could be next is next: that of the smallest rank. By default the first
+            in the order of the graph; any other gives a right plan, too.
+    """
+    return _Scheduler(graph, capabilities, rank).run(guards)
 
 
 class _Scheduler:
-    def __init__(self, graph: Graph, capabilities: Capabilities) -> None:
+    def __init__(self, graph: Graph, capabilities: Capabilities, rank: Callable[[int], int]) -> None:
         self.graph = graph
+        self.rank = rank
         self.capabilities = capabilities
         self.slots: list[Slot] = []
         self.steps: list[Step] = []
@@ -147,8 +164,8 @@ class _Scheduler:
                 taken.add(step)
                 direct[step] = target
                 continue
-            if self.slots[self._root(index)].kind is SlotKind.FEED:
-                # Feeds are the caller's: a commit does not touch them.
+            if self.slots[self._root(index)].kind in _CALLERS:
+                # A commit does not touch what is the caller's.
                 kept = self._new_slot(self.slots[index].type, SlotKind.ARENA)
                 self._append(Step(COPY, NO_ATTRS, [index], [kept], value.origins, value.id))
                 index = kept
@@ -178,10 +195,10 @@ class _Scheduler:
         fine = [False] * len(self.steps)
         for position in reversed(range(len(self.steps))):
             step = self.steps[position]
-            touches_feeds = any(self.slots[self._root(i)].kind is SlotKind.FEED for i in step.inputs)
+            touches_callers = any(self.slots[self._root(i)].kind in _CALLERS for i in step.inputs)
             fine[position] = (
                 (step.op.name in self.capabilities.atomic or step.op is COPY)
-                and not touches_feeds
+                and not touches_callers
                 and all(fine[reader] for slot in step.outputs for reader in readers[slot])
                 and not any(self.slots[slot].kind is SlotKind.OUTPUT and readers[slot] for slot in step.outputs)
             )
@@ -205,14 +222,18 @@ class _Scheduler:
         Where such demands contradict each other (two variables that swap), a direct write gives way to a copy.
         """
         while True:
-            order, stuck = self._try_order({**direct, **{c: self.steps[c].outputs[0] for c in copied}})
+            writers = {**direct, **{c: self.steps[c].outputs[0] for c in copied}}
+            if torn := self._torn(direct, writers):
+                for step in sorted(torn):
+                    self._detach(step, direct, copied)
+                continue
+            order, stuck = self._try_order(writers)
             if not stuck:
                 break
             # Somebody in the knot must give way: the first of the direct writers, or else a copy needs a second one.
             knot = sorted(stuck & direct.keys()) or sorted(stuck & set(copied))
             self._detach(knot[0], direct, copied)
         self._write_directly(direct)
-        writers = set(direct) | set(copied)
         commit = next((at for at, position in enumerate(order) if position in writers), len(order))
         return order, commit
 
@@ -246,19 +267,61 @@ class _Scheduler:
         for followers in successors:
             for follower in followers:
                 missing[follower] += 1
-        ready: list[tuple[bool, int]] = []
+        # A backend may commit in one go: results of new states come last of all.
+        written = [step for step, target in writers.items() if target not in self.steps[step].outputs]
+        last = {step for step in self._downstream(written, readers) if self._writes_result(step)}
+
+        def key(position: int) -> tuple[int, int, int]:
+            return 2 if position in last else int(position in writers), self.rank(position), position
+
+        ready: list[tuple[int, int, int]] = []
         for position, count in enumerate(missing):
             if count == 0:
-                heappush(ready, (position in writers, position))
+                heappush(ready, key(position))
         order: list[int] = []
         while ready:
-            _, position = heappop(ready)
+            *_, position = heappop(ready)
             order.append(position)
             for follower in successors[position]:
                 missing[follower] -= 1
                 if missing[follower] == 0:
-                    heappush(ready, (follower in writers, follower))
+                    heappush(ready, key(follower))
         return order, set(range(len(self.steps))) - set(order)
+
+    def _downstream(self, starts: Iterable[int], readers: Mapping[int, Sequence[int]]) -> set[int]:
+        """The steps that read what some steps compute, and so on."""
+        reached: set[int] = set()
+        pending = list(starts)
+        while pending:
+            for slot in self.steps[pending.pop()].outputs:
+                new = [reader for reader in readers[slot] if reader not in reached]
+                reached.update(new)
+                pending += new
+        return reached
+
+    def _writes_result(self, step: int) -> bool:
+        return any(self.slots[slot].kind is SlotKind.OUTPUT for slot in self.steps[step].outputs)
+
+    def _torn(self, direct: Mapping[int, int], writers: Mapping[int, int]) -> set[int]:
+        """Direct writers whose new value goes into a result together with an old state.
+
+        Results of new states are computed after all writers, when no old state is left.
+        """
+        readers = self._readers()
+        late = self._downstream(direct, readers)
+        pending = [p for target in writers.values() for p in readers[target] if p in late and self._writes_result(p)]
+        found: set[int] = set()
+        seen: set[int] = set()
+        while pending:
+            step = pending.pop()
+            seen.add(step)
+            for slot in self.steps[step].inputs:
+                maker = self.writer.get(self._root(slot), -1)
+                if maker in direct:
+                    found.add(maker)
+                elif maker in late and maker not in seen:
+                    pending.append(maker)
+        return found
 
     def _write_directly(self, direct: Mapping[int, int]) -> None:
         """Redirects the outputs of direct writers into the variables, and their readers with them."""

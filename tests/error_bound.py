@@ -1,0 +1,359 @@
+"""The oracle of random graphs: values in extended precision, each with a running bound on its rounding error.
+
+`bounded_values` walks a graph once. Beside every value v, computed in `numpy.longdouble`, it carries an e such that
+any faithful computation of the same graph in its own dtypes lies within v ± e (Wilkinson's running error analysis;
+Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., chapter 3). e is zero exactly where nothing is rounded,
+so that e == 0 calls for equal numbers. Where the bound cannot tell what is right, as where a rounded number decides
+a comparison, it raises `Ambiguous`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from tolerances import VALUES
+
+from graphc import reference
+from graphc.ir.opdef import Kind
+from graphc.ir.tensor import Tensor, tuple_elements
+from graphc.ir.types import TensorType
+from graphc.ir.walk import toposort
+
+Wide = np.longdouble
+IS_WIDER = np.finfo(Wide).nmant > np.finfo(np.float64).nmant
+_ELEMENTARY = VALUES["elementary"].ulps
+
+
+class Ambiguous(Exception):
+    """A correct computation could come out in more than one way."""
+
+
+class Bounded(NamedTuple):
+    """A value in extended precision (integers and bools as they are), and the bound on its error."""
+
+    value: np.ndarray
+    error: np.ndarray
+
+    @property
+    def is_exact(self) -> bool:
+        return not self.error.any()
+
+
+def exact(array: np.ndarray) -> Bounded:
+    """An array without any error."""
+    wide = array.astype(Wide) if array.dtype.kind == "f" else array
+    return Bounded(wide, np.zeros(array.shape, Wide))
+
+
+def wide_values(
+    outputs: Iterable[Tensor], leaves: Mapping[Tensor, np.ndarray], sizes: Mapping[str, int]
+) -> list[np.ndarray]:
+    """The values of some nodes in extended precision; floats of the leaves may be wide already."""
+    known: dict[Tensor, Any] = {
+        node: array.astype(Wide) if array.dtype.kind == "f" else array for node, array in leaves.items()
+    }
+    with np.errstate(all="ignore"):
+        for node in toposort(outputs, frozenset(known)):
+            if node not in known:
+                known[node] = _wide(node, [known[source] for source in node.inputs], sizes)
+    return [known[node] for node in outputs]
+
+
+def bounded_values(outputs: Iterable[Tensor], known: dict[Tensor, Any], sizes: Mapping[str, int]) -> list[Bounded]:
+    """The values of some nodes with their bounds; `known` holds the leaves, and keeps what is computed.
+
+    Raises:
+        Ambiguous: see there.
+    """
+    outputs = list(outputs)
+    with np.errstate(all="ignore"):
+        for node in toposort(outputs, frozenset(known)):
+            if node not in known:
+                known[node] = _bounded(node, [known[source] for source in node.inputs], sizes)
+    return [known[node] for node in outputs]
+
+
+def _wide(node: Tensor, inputs: list[Any], sizes: Mapping[str, int]) -> Any:
+    """One node in extended precision."""
+    if node.op.array_fn is None:
+        parts = _parts(node)
+        values = wide_values(parts, dict(zip(node.inputs, inputs, strict=True)), sizes)
+        return tuple(values) if len(tuple_elements(node)) > 1 else values[0]
+    attrs = reference.bind_attrs(node.attrs, sizes)
+    if node.op.name == "astype":
+        kind = attrs["dtype"]
+        return inputs[0].astype(Wide if kind.kind == "float" else kind.numpy)
+    function = node.op.array_fn
+    value = getattr(np, function)(*inputs, **attrs) if isinstance(function, str) else function(np, *inputs, **attrs)
+    if isinstance(value, tuple):
+        return value
+    array = np.asarray(value)
+    return array.astype(Wide) if array.dtype.kind == "f" else array
+
+
+def _parts(node: Tensor) -> tuple[Tensor, ...]:
+    assert node.op.decompose is not None, f"{node.op.name} has no value"
+    parts = node.op.decompose(node)
+    return parts if isinstance(parts, tuple) else (parts,)
+
+
+def _bounded(node: Tensor, inputs: list[Any], sizes: Mapping[str, int]) -> Any:
+    if node.op.name == "project":
+        return inputs[0][node.attrs["index"]]
+    if node.op.array_fn is None:
+        parts = bounded_values(_parts(node), dict(zip(node.inputs, inputs, strict=True)), sizes)
+        return tuple(parts) if len(tuple_elements(node)) > 1 else parts[0]
+    value = _wide(node, [source.value for source in inputs], sizes)
+    kind = node.type
+    assert isinstance(kind, TensorType)
+    if kind.dtype.kind != "float":
+        _require_decided(node, inputs)
+        return Bounded(value, np.zeros(value.shape, Wide))
+    if node.op.kind is Kind.SOURCE:
+        return Bounded(value, np.zeros(value.shape, Wide))
+    propagate, ulps = BOUNDS[node.op.name]
+    if all(source.is_exact for source in inputs) and ulps == 0:
+        return Bounded(value, np.zeros(value.shape, Wide))
+    call = Call(node, value, inputs, reference.bind_attrs(node.attrs, sizes))
+    error = propagate(call) if not all(source.is_exact for source in inputs) or ulps is None else _zero(call)
+    if ulps:
+        error = error + _rounding(value, kind, ulps)
+    finite = np.isfinite(value)
+    error = np.where(finite, error, np.where(error == 0, 0, _touched(call)))
+    if not np.isfinite(error).all():
+        raise Ambiguous(f"{node.op.name}: the error is not bounded")
+    return Bounded(value, np.broadcast_to(error, value.shape))
+
+
+class Call(NamedTuple):
+    """A node with its values."""
+
+    node: Tensor
+    value: np.ndarray
+    inputs: list[Bounded]
+    attrs: Mapping[str, Any]
+
+    @property
+    def values(self) -> list[np.ndarray]:
+        return [source.value for source in self.inputs]
+
+    @property
+    def errors(self) -> list[np.ndarray]:
+        return [source.error for source in self.inputs]
+
+    def apply(self, *arrays: np.ndarray) -> np.ndarray:
+        """The op itself, on other arrays."""
+        function = self.node.op.array_fn
+        assert function is not None
+        call = getattr(np, function) if isinstance(function, str) else lambda *a, **k: function(np, *a, **k)
+        return np.asarray(call(*arrays, **self.attrs))
+
+
+def _zero(call: Call) -> np.ndarray:
+    return np.zeros(call.value.shape, Wide)
+
+
+def _touched(call: Call) -> float:
+    """The error of an infinity or NaN: none if all that it may come from is exact."""
+    return 0.0 if all(source.is_exact for source in call.inputs) else float("inf")
+
+
+def _rounding(value: np.ndarray, kind: TensorType, ulps: float) -> np.ndarray:
+    """What rounding to the dtype may add; nothing to a number that the dtype has, if the op is correctly rounded."""
+    info = np.finfo(kind.dtype.numpy)
+    magnitude = np.maximum(np.abs(value), Wide(info.smallest_normal))
+    error = np.where(value == 0, 0, ulps * Wide(info.eps) * magnitude)
+    if ulps == 1:
+        error = np.where(value.astype(kind.dtype.numpy) == value, 0, error)
+    overflows = magnitude > Wide(info.max) / 2
+    return np.where(np.isfinite(value) & overflows, np.inf, error)
+
+
+def _require_decided(node: Tensor, inputs: list[Bounded]) -> None:
+    """Whatever becomes an integer or bool must not depend on rounding."""
+    if all(source.is_exact for source in inputs):
+        return
+    if node.op.name in ("equal", "not_equal", "less", "less_equal"):
+        (x, y) = inputs
+        if (np.abs(x.value - y.value) > x.error + y.error).all():
+            return
+    raise Ambiguous(f"{node.op.name} reads a rounded number")
+
+
+# --- how each op hands errors on ------------------------------------------------------------------------------
+
+
+def _unchanged(call: Call) -> np.ndarray:
+    return np.asarray(call.errors[0])
+
+
+def _sum_of_errors(call: Call) -> np.ndarray:
+    return np.asarray(call.errors[0] + call.errors[1])
+
+
+def _multiply(call: Call) -> np.ndarray:
+    (x, y), (a, b) = call.values, call.errors
+    # 0 · ∞ would be NaN: an exact operand brings no error, however large the other.
+    return np.where(b == 0, 0, np.abs(x) * b) + np.where(a == 0, 0, np.abs(y) * a) + a * b
+
+
+def _divide(call: Call) -> np.ndarray:
+    (x, y), (a, b) = call.values, call.errors
+    low = np.abs(y) - b
+    if ((low <= 0) & ((a > 0) | (b > 0))).any():
+        raise Ambiguous("divide: the divisor may be zero")
+    share = np.where(b == 0, 0, np.abs(x) * b / np.abs(y))
+    return np.where((a == 0) & (b == 0), 0, (share + a) / np.where(low > 0, low, 1))
+
+
+def _larger(call: Call) -> np.ndarray:
+    return np.asarray(np.maximum(*call.errors))
+
+
+def _monotone(call: Call) -> np.ndarray:
+    (x,), (a,) = call.values, call.errors
+    low, high = call.apply(x - a), call.apply(x + a)
+    if (np.isnan(low) | np.isnan(high))[a > 0].any():
+        raise Ambiguous(f"{call.node.op.name}: the operand may leave the domain")
+    error = np.maximum(np.abs(high - call.value), np.abs(low - call.value))
+    return np.where(a == 0, 0, error)
+
+
+def _pow(call: Call) -> np.ndarray:
+    (x, y), (a, b) = call.values, call.errors
+    if ((x - a <= 0) & ((a > 0) | (b > 0))).any():
+        raise Ambiguous("pow: the base may not be positive")
+    corners = [call.apply(x + s * a, y + t * b) for s in (-1, 1) for t in (-1, 1)]
+    error = np.max([np.abs(corner - call.value) for corner in corners], axis=0)
+    return np.where((a == 0) & (b == 0), 0, error)
+
+
+def _unit(call: Call) -> Any:
+    kind = call.node.type
+    assert isinstance(kind, TensorType)
+    return Wide(np.finfo(kind.dtype.numpy).eps)
+
+
+def _fits(call: Call, terms: np.ndarray, scale: np.ndarray) -> bool:
+    """Whether a sum is exact in any order: all terms are multiples of a unit of which Σ|terms| is not too many."""
+    kind = call.node.type
+    assert isinstance(kind, TensorType)
+    finite = np.abs(terms[np.isfinite(terms) & (terms != 0)])
+    if not finite.size:
+        return True
+    mantissa, exponent = np.frexp(finite)
+    digits = 60
+    whole = np.ldexp(mantissa, digits)
+    if (whole != np.floor(whole)).any():
+        return False
+    trailing = np.array([(int(w) & -int(w)).bit_length() - 1 for w in whole])
+    grain = np.ldexp(Wide(1), int((exponent - digits + trailing).min()))
+    largest = np.max(scale[np.isfinite(scale)], initial=0)
+    return bool(largest / grain <= 2.0 ** (np.finfo(kind.dtype.numpy).nmant + 1))
+
+
+def _summed(call: Call, terms: np.ndarray, scale: np.ndarray, count: int, carried: np.ndarray) -> np.ndarray:
+    """γₙ·Σ|terms| beside the errors that the terms carry, or only those if the sum is exact."""
+    if not carried.any() and _fits(call, terms, scale):
+        return carried
+    return np.where(np.isfinite(scale), carried + count * _unit(call) * scale, 0)
+
+
+def _count(call: Call) -> int:
+    return int(np.prod([call.values[0].shape[axis] for axis in call.attrs["axis"]], dtype=int))
+
+
+def _sum(call: Call) -> np.ndarray:
+    (x,), (a,) = call.values, call.errors
+    return _summed(call, x, call.apply(np.abs(x)), _count(call), call.apply(a))
+
+
+def _largest(call: Call) -> np.ndarray:
+    return np.asarray(np.max(call.errors[0], axis=call.attrs["axis"], keepdims=call.attrs["keepdims"]))
+
+
+def _prod(call: Call) -> np.ndarray:
+    (x,), (a,) = call.values, call.errors
+    high, own = call.apply(np.abs(x) + a), call.apply(np.abs(x))
+    kind = call.node.type
+    assert isinstance(kind, TensorType)
+    if not a.any() and _fits(call, x, np.asarray(_finest(call, x))):
+        return np.zeros_like(own)
+    return (high - own) + _count(call) * _unit(call) * high
+
+
+def _finest(call: Call, x: np.ndarray) -> Any:
+    """As many units as the product of whole mantissas may need: so that `_fits` holds for partial products, too."""
+    finite = x[np.isfinite(x) & (x != 0)]
+    if not finite.size:
+        return Wide(0)
+    mantissa = np.abs(np.ldexp(np.frexp(finite)[0], 60))
+    odd = [Wide(int(m) // (int(m) & -int(m))) for m in mantissa]
+    return np.prod(np.array(odd, Wide)) * np.min(np.abs(finite))
+
+
+def _matmul(call: Call) -> np.ndarray:
+    (x, y), (a, b) = call.values, call.errors
+    scale = np.matmul(np.abs(x), np.abs(y))
+    carried = np.matmul(np.abs(x), b) + np.matmul(a, np.abs(y)) + np.matmul(a, b)
+    carried = np.where(np.isnan(carried), 0, carried)
+    inner = x.shape[-1]
+    columns = y[:, None] if y.ndim == 1 else y
+    terms = x[..., :, None] * columns[..., None, :, :] if x.ndim > 1 else x[:, None] * columns
+    return _summed(call, terms, scale, inner, carried)
+
+
+def _layout(call: Call) -> np.ndarray:
+    """Ops that move elements move their errors; integer operands say where to."""
+    pairs = zip(call.node.inputs, call.inputs, strict=True)
+    return call.apply(*(s.error if node.dtype.kind == "float" else s.value for node, s in pairs))
+
+
+def _scatter_add(call: Call) -> np.ndarray:
+    (x, indices, values), (a, _, b) = call.values, call.errors
+    scale = call.apply(np.abs(x), indices, np.abs(values))
+    terms = np.concatenate([x.ravel(), values.ravel()])
+    return _summed(call, terms, scale, indices.size + 1, call.apply(a, indices, b))
+
+
+def _where(call: Call) -> np.ndarray:
+    return np.where(call.values[0], call.errors[1], call.errors[2])
+
+
+def _undecided(call: Call) -> np.ndarray:
+    raise Ambiguous(f"{call.node.op.name} of a rounded number")
+
+
+def _sign(call: Call) -> np.ndarray:
+    if (np.abs(call.values[0]) <= call.errors[0])[call.errors[0] > 0].any():
+        raise Ambiguous("sign of a number that may be zero")
+    return np.zeros(call.value.shape, Wide)
+
+
+Bound = tuple[Callable[[Call], np.ndarray], float | None]
+BOUNDS: dict[str, Bound] = {
+    **dict.fromkeys(("add", "subtract"), (_sum_of_errors, 1)),
+    **dict.fromkeys(("negative", "abs", "relu", "stop_gradient", "check_numerics", "print"), (_unchanged, 0)),
+    **dict.fromkeys(("minimum", "maximum"), (_larger, 0)),
+    **dict.fromkeys(("max", "min"), (_largest, 0)),
+    **dict.fromkeys(("floor", "ceil", "trunc", "round"), (_undecided, 0)),
+    **dict.fromkeys(("floor_divide", "remainder"), (_undecided, 1)),
+    **dict.fromkeys(("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "rsqrt"), (_monotone, _ELEMENTARY)),
+    **dict.fromkeys(("sin", "cos"), (_unchanged, _ELEMENTARY)),
+    **dict.fromkeys(
+        ("reshape", "permute_dims", "broadcast_to", "slice", "slice_update", "concat", "pad", "take"), (_layout, 0)
+    ),
+    "astype": (_unchanged, 1),
+    "divide": (_divide, 1),
+    "matmul": (_matmul, None),
+    "multiply": (_multiply, 1),
+    "pow": (_pow, VALUES["pow"].ulps),
+    "prod": (_prod, None),
+    "scatter_add": (_scatter_add, None),
+    "sign": (_sign, 0),
+    "sqrt": (_monotone, 1),
+    "sum": (_sum, None),
+    "where": (_where, 0),
+}
+"""op → how errors pass, and the ulps that its own rounding adds: 0 nothing is computed, 1 correctly rounded,
+`None` the row sees to it."""
