@@ -77,6 +77,22 @@ class CompileOptions:
         return EXACTNESS[self.exactness]
 
 
+def resolve_options(options: CompileOptions | None) -> CompileOptions:
+    """The options that are given, or the defaults.
+
+    Raises:
+        ArgumentError: something else is given.
+    """
+    if options is not None and not isinstance(options, CompileOptions):
+        raise ArgumentError(
+            "these are no options",
+            expected="gc.CompileOptions, or None for the defaults",
+            got=repr(options),
+            fix='gc.CompileOptions(exactness="fast"), for example',
+        )
+    return default_options() if options is None else options
+
+
 def default_options() -> CompileOptions:
     """The defaults, with `GRAPHC_EXACTNESS`, `GRAPHC_VERIFY` and `GRAPHC_DUMP` from the environment."""
     return CompileOptions(

@@ -17,7 +17,7 @@ from graphc.ir.dtype import DTYPES
 from graphc.ir.opdef import FUNCTIONS as F
 from graphc.ir.opdef import OPS, Trait
 from graphc.reference import evaluate, solve_sizes
-from graphc.session.session import compile_function
+from graphc.session.standalone import compile_function
 
 
 def on_reference(inputs, outputs, arrays):

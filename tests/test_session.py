@@ -585,8 +585,9 @@ FORK = """
         y = x * w
     session = gc.Session(graph)
     call = session.compile(y, [x])
+    stateless = gc.compile(x * 2.0, [x])
     entered, leave = threading.Event(), threading.Event()
-    holder = threading.Thread(target=session.lock.exclusive, args=(lambda: entered.set() or leave.wait(),))
+    holder = threading.Thread(target=session.state.lock.exclusive, args=(lambda: entered.set() or leave.wait(),))
     holder.start()
     entered.wait()
     child = os.fork()  # while a thread holds the session, which does not live on in the child
@@ -601,6 +602,7 @@ FORK = """
         session.close()
         with gc.Session(graph) as own:
             right = own.run(y, {x: 3.0}) == 6.0
+        right = right and stateless(3.0) == 6.0  # without variables there is nothing that is the parent's
         os._exit(0 if refused == 4 and right else 1)
     leave.set()
     holder.join()

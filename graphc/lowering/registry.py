@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import NamedTuple
 
-from graphc.errors import BackendError, unknown_name
+from graphc.errors import ArgumentError, BackendError, unknown_name
 from graphc.lowering.backend import Backend
 
 GROUP = "graphc.backends"
@@ -52,13 +52,27 @@ def load(name: str) -> Backend:
     return backend
 
 
-def choose(name: str) -> Choice:
-    """The backend for a request: a named one or none, `"auto"` the first that is available.
+def choose(backend: str | Backend) -> Choice:
+    """The backend for a request: a named one or none, `"auto"` the first that is available, or an object itself.
 
     Raises:
         UnknownNameError: there is none of that name.
         BackendError: it is not available here, with the reason.
+        ArgumentError: the object is no backend.
     """
+    if isinstance(backend, str):
+        return _choose_by_name(backend)
+    if not hasattr(backend, "info"):
+        raise ArgumentError(
+            "this is not a backend",
+            expected="a name, or an object that implements graphc.lowering.backend.Backend",
+            got=repr(backend),
+            fix='backend="auto" takes the best that there is; `graphc backends` lists them',
+        )
+    return Choice(backend.info().name, backend, "given as an object")
+
+
+def _choose_by_name(name: str) -> Choice:
     if name != "auto":
         backend = load(name)
         available, reason = backend.availability()

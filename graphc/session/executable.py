@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -12,22 +12,9 @@ from graphc.compiler import CompiledPlan
 from graphc.errors import MemoryLimitError, NumericsError
 from graphc.ir.tensor import Tensor
 from graphc.session import feeds, numerics
-from graphc.session.lock import ReadWriteLock
+from graphc.session.state import State
 
 _MOST_BINDINGS = 64  # combinations of feed shapes whose arenas are kept
-
-
-class State(Protocol):
-    """What an executable needs of a session."""
-
-    @property
-    def lock(self) -> ReadWriteLock: ...
-
-    def arrays(self, names: Sequence[str]) -> list[Any]: ...
-
-    def require_open(self) -> None: ...
-
-    def committed(self) -> Callable[[], object]: ...
 
 
 class _Binding:

@@ -1,0 +1,155 @@
+"""The values of variables: where they live, who may use them when, and how they change, all together or not at all."""
+
+from __future__ import annotations
+
+import operator
+import os
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphc import philox
+from graphc.errors import SessionError, ShapeError
+from graphc.ir import dims
+from graphc.ir.tensor import VariableNode
+from graphc.lowering.backend import Backend
+from graphc.session.lock import ReadWriteLock
+
+
+class Snapshot(NamedTuple):
+    """The state of a session at one moment: values by variable name, and the step."""
+
+    values: Mapping[str, np.ndarray]
+    step: int
+
+
+class State:
+    """The arrays of a session's variables in the memory of a backend, and the step.
+
+    Args:
+        backend: allocates and copies them.
+        key: from which initialisers' keys are folded; `None` for a graph without variables.
+        title: what messages call the session.
+
+    Attributes:
+        lock: held by whoever reads or writes.
+    """
+
+    def __init__(self, backend: Backend, key: philox.Key | None, title: str) -> None:
+        self.lock = ReadWriteLock()
+        self._backend = backend
+        self._key = key
+        self._title = title
+        self._arrays: dict[str, Any] = {}
+        self._step = np.zeros((), np.int64)
+        self._lost = ""
+        _states.add(self)
+
+    @property
+    def step(self) -> int:
+        """How many runs with updates have been committed."""
+        return int(self._step)
+
+    def initialise(self, variables: Iterable[VariableNode]) -> None:
+        """Gives a value to every variable that has none; its key is folded from the session's and its name."""
+        new = [variable for variable in variables if variable.name not in self._arrays]
+        pairs = [(self._backend.allocate(variable.type), self._initial_value(variable)) for variable in new]
+        self._backend.to_device(pairs)
+        for variable, (array, _) in zip(new, pairs, strict=True):
+            self._arrays.setdefault(variable.name, array)  # another thread may have been faster
+
+    def _initial_value(self, variable: VariableNode) -> np.ndarray:
+        value = variable.initial
+        if callable(value):
+            assert self._key is not None
+            value = value(philox.fold_in(self._key, variable.name), variable.shape, variable.dtype.numpy)
+        array = np.asarray(value, variable.dtype.numpy)
+        if array.shape != variable.shape:
+            raise ShapeError(
+                f"the initialiser of {variable.name!r} gives another shape",
+                expected=dims.shape_text(variable.shape),
+                got=dims.shape_text(array.shape),
+                fix="an initialiser returns an array of the shape that it is asked for: f(key, shape, dtype)",
+                origins=variable.origins,
+            )
+        return array
+
+    def value(self, name: str) -> np.ndarray:
+        """A copy of the value of a variable."""
+        return self.lock.shared(self._read, name)
+
+    def snapshot(self) -> Snapshot:
+        """Copies of all values, and the step."""
+        return self.lock.shared(lambda: Snapshot({name: self._read(name) for name in self._arrays}, self.step))
+
+    def write(self, values: Mapping[str, np.ndarray], step: int | None = None) -> None:
+        """Sets variables, and the step if one is given, at once."""
+        committed = None if step is None else partial(operator.setitem, self._step, ..., step)
+        self.lock.exclusive(self._write, values, committed)
+
+    def _read(self, name: str) -> np.ndarray:
+        self.require_open()
+        return self._backend.to_host(self._arrays[name])
+
+    def _write(self, values: Mapping[str, np.ndarray], committed: Callable[[], object] | None) -> None:
+        self.require_open()
+        self._backend.to_device([(self._arrays[name], value) for name, value in values.items()], committed)
+
+    # --- what executables ask ----------------------------------------------------------------------------------
+
+    def arrays(self, names: Sequence[str]) -> list[Any]:
+        """The device arrays of some variables."""
+        return [self._arrays[name] for name in names]
+
+    def committed(self) -> Callable[[], object]:
+        """What a commit calls last: it counts the run."""
+        return partial(np.add, self._step, 1, self._step)
+
+    # --- life --------------------------------------------------------------------------------------------------
+
+    def require_open(self) -> None:
+        """Holds the state for usable.
+
+        Raises:
+            SessionError: it is closed, or belongs to a parent process.
+        """
+        if self._lost:
+            raise SessionError(
+                f"this session cannot be used: {self._lost}",
+                expected="an open session of this process",
+                got=repr(self),
+                fix="open one, `with gc.Session(graph) as session:`, and run inside of that block",
+            )
+
+    def close(self) -> None:
+        """Lets go of all arrays, as soon as no run is under way. Twice is no error."""
+        self.lock.exclusive(self._lose, "it is closed")
+
+    def _lose(self, why: str) -> None:
+        self._lost = self._lost or why
+        self._arrays.clear()
+
+    def after_fork(self) -> None:
+        """In a child process: what the parent's threads held is free, and variables are the parent's."""
+        self.lock.reset()
+        if self._key is not None:
+            self._lose("it was opened by the parent process; open one after the fork")
+
+    def __repr__(self) -> str:
+        state = self._lost or f"{len(self._arrays)} variables, step {self.step}"
+        return f"<graphc.Session of {self._title}: {state}>"
+
+
+_states: weakref.WeakSet[State] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for state in list(_states):
+        state.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
