@@ -256,7 +256,8 @@ def test_accounts_are_deterministic() -> None:
 def test_accounts_name_user_lines_and_no_addresses(kind: str) -> None:
     text = texts()[kind]
     assert not re.search(r"0x[0-9a-f]{4,}|<function|<built-in|object at", text)
-    for marker in ("HIDDEN", "LOGITS", "LOSS", "TRAIN"):
+    # explain() names the lines at which something was rewritten; at the others there was nothing to improve.
+    for marker in ("LOSS", "TRAIN") if kind == "explain" else ("HIDDEN", "LOGITS", "LOSS", "TRAIN"):
         assert line_of(marker) in text, marker
 
 
