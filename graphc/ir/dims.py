@@ -90,19 +90,19 @@ class Poly:
         if not isinstance(other, _OPERANDS):
             return NotImplemented
         sums = dict(self.terms)
-        for monomial, factor in _terms(other):
+        for monomial, factor in terms(other):
             sums[monomial] = sums.get(monomial, 0) + factor
-        return _poly(sums)
+        return from_terms(sums)
 
     def __mul__(self, other: Dim) -> Dim:
         if not isinstance(other, _OPERANDS):
             return NotImplemented
         sums: dict[Monomial, int] = {}
         for left, a in self.terms:
-            for right, b in _terms(other):
+            for right, b in terms(other):
                 product = _times(left, right)
                 sums[product] = sums.get(product, 0) + a * b
-        return _poly(sums)
+        return from_terms(sums)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -150,13 +150,15 @@ def _opaque(kind: str, *arguments: Dim) -> Poly:
     return Poly(((((Atom(kind, arguments), 1),), 1),))
 
 
-def _terms(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
+def terms(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
+    """The monomials of a dim and their factors; that of a constant is `()`."""
     if isinstance(dim, Poly):
         return dim.terms
     return (((), int(dim)),) if dim else ()
 
 
-def _poly(sums: Mapping[Monomial, int]) -> Dim:
+def from_terms(sums: Mapping[Monomial, int]) -> Dim:
+    """The dim with these factors, in canonical form."""
     kept = {monomial: factor for monomial, factor in sums.items() if factor}
     if not kept:
         return 0
@@ -191,19 +193,19 @@ def product(dims: Iterable[Dim]) -> Dim:
 
 def exact_quotient(dividend: Dim, divisor: Dim) -> Dim | None:
     """The polynomial `q` with `dividend == q * divisor`, where the divisor is one term; else `None`."""
-    divisor_terms = _terms(divisor)
+    divisor_terms = terms(divisor)
     if len(divisor_terms) != 1:
         return 1 if divisor_terms and dividend == divisor else None
     monomial, factor = divisor_terms[0]
     quotient: dict[Monomial, int] = {}
-    for term, coefficient in _terms(dividend):
+    for term, coefficient in terms(dividend):
         powers = dict(term)
         for atom, power in monomial:
             powers[atom] = powers.get(atom, 0) - power
         if coefficient % factor or min(powers.values(), default=0) < 0:
             return None
         quotient[tuple(item for item in powers.items() if item[1])] = coefficient // factor
-    return _poly(quotient)
+    return from_terms(quotient)
 
 
 def floordiv(dividend: Dim, divisor: Dim) -> Dim:
@@ -241,9 +243,12 @@ def at_least(larger: Dim, smaller: Dim) -> bool:
 
 
 def _lower_bound_is_nonnegative(dim: Dim) -> bool:
-    return all(
-        factor >= 0 and all(_atom_is_nonnegative(atom) for atom, _ in monomial) for monomial, factor in _terms(dim)
-    )
+    return all(factor >= 0 and is_nonnegative(monomial) for monomial, factor in terms(dim))
+
+
+def is_nonnegative(monomial: Monomial) -> bool:
+    """Whether a monomial is at least 0 for all sizes, as far as its atoms tell."""
+    return all(_atom_is_nonnegative(atom) for atom, _ in monomial)
 
 
 def _atom_is_nonnegative(atom: Atom) -> bool:
@@ -261,7 +266,7 @@ def symbols(dims: Iterable[Dim]) -> tuple[str, ...]:
     pending = list(dims)[::-1]
     while pending:
         dim = pending.pop()
-        for monomial, _ in _terms(dim):
+        for monomial, _ in terms(dim):
             for atom, _power in monomial:
                 if atom.kind == "symbol":
                     found[str(atom.arguments[0])] = None

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
-from itertools import accumulate
-from typing import NamedTuple
+from itertools import accumulate, islice
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from graphc.ir import dims
-from graphc.ir.dims import Dim
+from graphc.ir.dims import Dim, Monomial
 
 ALIGNMENT = 64  # bytes: a cache line, and a vector register of AVX-512
 _FEW = 600  # intervals for which the quadratic packing is worth its time
+_BLOCK = 1 << 20  # coefficients that are compared at once
 
 
 class Interval(NamedTuple):
@@ -50,21 +54,51 @@ def aligned(nbytes: Dim) -> Dim:
 
 def peak_of(intervals: Sequence[Interval]) -> Peak:
     """The maximum over the steps of the bytes that live there, every buffer rounded up to the alignment."""
-    changes: dict[int, list[tuple[bool, Dim]]] = {}
-    for interval in intervals:
-        size = aligned(interval.nbytes)
-        changes.setdefault(interval.start, []).append((True, size))
-        changes.setdefault(interval.end + 1, []).append((False, size))
-    live: Dim = 0
-    kept: list[Dim] = []
-    for step in sorted(changes):
-        rises = False
-        for is_start, size in changes[step]:
-            live = live + size if is_start else live - size
-            rises = rises or is_start
-        if rises and not any(dims.at_least(other, live) for other in kept):
-            kept = [other for other in kept if not dims.at_least(live, other)] + [live]
-    return Peak(kept)
+    size_of = {nbytes: aligned(nbytes) for nbytes in dict.fromkeys(interval.nbytes for interval in intervals)}
+    monomials = list(dict.fromkeys(monomial for size in size_of.values() for monomial, _ in dims.terms(size)))
+    if all(isinstance(size, int) for size in size_of.values()):
+        return Peak([max(_levels(intervals, size_of, 0), default=0)])
+    rows = {nbytes: _coefficients(size, monomials) for nbytes, size in size_of.items()}
+    kept: list[np.ndarray] = []
+    levels = _levels(intervals, rows, np.zeros(len(monomials), np.int64))
+    while block := list(islice(levels, _BLOCK // len(monomials) + 1)):
+        kept = _maxima([*kept, *block], monomials)
+    return Peak([dims.from_terms(dict(zip(monomials, row.tolist(), strict=True))) for row in kept])
+
+
+def _levels(intervals: Sequence[Interval], size_of: Mapping[Dim, Any], nothing: Any) -> Iterator[Any]:
+    """What lives at each step at which something begins to live: there is no maximum anywhere else."""
+    begun: dict[int, list[Dim]] = defaultdict(list)
+    ended: dict[int, list[Dim]] = defaultdict(list)
+    for start, end, nbytes in intervals:
+        begun[start].append(nbytes)
+        ended[end + 1].append(nbytes)
+    live = nothing
+    for step in sorted({*begun, *ended}):
+        for nbytes in ended.get(step, ()):
+            live = live - size_of[nbytes]
+        for nbytes in begun.get(step, ()):
+            live = live + size_of[nbytes]
+        if step in begun:
+            yield live
+
+
+def _coefficients(size: Dim, monomials: Sequence[Monomial]) -> np.ndarray:
+    found = dict(dims.terms(size))
+    return np.asarray([found.get(monomial, 0) for monomial in monomials], np.int64)
+
+
+def _maxima(levels: Sequence[np.ndarray], monomials: Sequence[Monomial]) -> list[np.ndarray]:
+    """The levels that no other reaches for all sizes: compared as `dims.at_least` does, but all at once."""
+    rows = np.stack(levels)
+    undecided = [column for column, monomial in enumerate(monomials) if not dims.is_nonnegative(monomial)]
+    rows = np.hstack([rows, -rows[:, undecided]])  # comparable only where these coefficients are equal
+    left = np.argsort(-rows.sum(axis=1), kind="stable")  # nothing reaches a level of a larger sum
+    found: list[int] = []
+    while left.size:
+        found.append(int(left[0]))
+        left = left[(rows[left] > rows[left[0]]).any(axis=1)]
+    return [levels[index] for index in sorted(found)]
 
 
 def pack(intervals: Sequence[tuple[int, int, int]]) -> tuple[list[int], int]:
