@@ -157,13 +157,11 @@ class Plan:
         self.intervals: list[Interval] = []
         self.buffer_of: dict[int, int] = {}
         self.peak = Peak([])
+        self._roots = _roots(slots)
 
     def root(self, index: int) -> Slot:
         """The slot whose memory a slot shows: itself, or the base of its views."""
-        slot = self.slots[index]
-        while slot.base is not None:
-            slot = self.slots[slot.base]
-        return slot
+        return self.slots[self._roots[index]]
 
     def label(self, index: int) -> str:
         """A short name of a slot, as it stands in sources and listings."""
@@ -195,3 +193,20 @@ class Plan:
         slot = self.slots[index]
         place = f" @{self.buffer_of[index]}" if index in self.buffer_of else ""
         return f"{self.label(index)}: {slot.type.dtype}{shape_text(slot.type.shape)}{place}"
+
+
+def _roots(slots: Sequence[Slot]) -> dict[int, int]:
+    """For each slot that whose memory it shows. Views of views of views are followed once."""
+    roots: dict[int, int] = {}
+    for slot in slots:
+        path = []
+        index = slot.index
+        while index not in roots:
+            path.append(index)
+            base = slots[index].base
+            if base is None:
+                roots[index] = index
+            else:
+                index = base
+        roots.update(dict.fromkeys(path, roots[index]))
+    return roots

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from heapq import heappop, heappush
 from typing import Any
 
 from graphc.backend import Capabilities
@@ -14,6 +13,7 @@ from graphc.ir.opdef import Kind, OpDef, register
 from graphc.ir.tensor import NO_ATTRS, Tensor, VariableNode, tuple_elements
 from graphc.ir.types import TensorType
 from graphc.plan.data import Plan, Slot, SlotKind, Step
+from graphc.plan.order import sort_steps
 
 COPY = register(
     OpDef("copy", Kind.STRUCTURE, lambda types, attrs: types[0], array_fn=lambda xp, x: xp.array(x, copy=True))
@@ -50,6 +50,7 @@ class _Scheduler:
         self.rank = rank
         self.capabilities = capabilities
         self.slots: list[Slot] = []
+        self.roots: list[int] = []  # slot → the slot whose memory it shows
         self.steps: list[Step] = []
         self.slot_of: dict[Tensor, int] = {}
         self.parts_of: dict[Tensor, tuple[int, ...]] = {}
@@ -79,8 +80,10 @@ class _Scheduler:
     # --- slots ------------------------------------------------------------------------------------------
 
     def _new_slot(self, type: TensorType, kind: SlotKind, **details: Any) -> int:
-        self.slots.append(Slot(len(self.slots), type, kind, **details))
-        return len(self.slots) - 1
+        slot = Slot(len(self.slots), type, kind, **details)
+        self.slots.append(slot)
+        self.roots.append(slot.index if slot.base is None else self.roots[slot.base])
+        return slot.index
 
     def _source(self, node: Tensor) -> int:
         if node not in self.slot_of:
@@ -151,11 +154,11 @@ class _Scheduler:
             results.append(copy)
         return results
 
-    def _updates(self) -> tuple[dict[int, int], list[int]]:
+    def _updates(self) -> tuple[dict[int, int], dict[int, None]]:
         """Which steps write straight into a variable (step → state slot), and which copy steps were added."""
         atomic = self._atomic_below() if self.graph.updates else []
         direct: dict[int, int] = {}
-        copied: list[int] = []
+        copied: dict[int, None] = {}
         taken: set[int] = set()
         for variable, value in self.graph.updates:
             target, index = self.slot_of[variable], self.slot_of[value]
@@ -164,12 +167,12 @@ class _Scheduler:
                 taken.add(step)
                 direct[step] = target
                 continue
-            if self.slots[self._root(index)].kind in _CALLERS:
+            if self.slots[self.roots[index]].kind in _CALLERS:
                 # A commit does not touch what is the caller's.
                 kept = self._new_slot(self.slots[index].type, SlotKind.ARENA)
                 self._append(Step(COPY, NO_ATTRS, [index], [kept], value.origins, value.id))
                 index = kept
-            copied.append(self._append(Step(COPY, NO_ATTRS, [index], [target], value.origins, value.id)))
+            copied[self._append(Step(COPY, NO_ATTRS, [index], [target], value.origins, value.id))] = None
         return direct, copied
 
     def _may_write(self, step: int, index: int, target: int) -> bool:
@@ -181,13 +184,8 @@ class _Scheduler:
         return all(
             source == target and position in permitted
             for position, source in enumerate(writer.inputs)
-            if self._root(source) == target
+            if self.roots[source] == target
         )
-
-    def _root(self, index: int) -> int:
-        while (base := self.slots[index].base) is not None:
-            index = base
-        return index
 
     def _atomic_below(self) -> list[bool]:
         """Whether a step and everything that reads its result can be part of a commit."""
@@ -195,7 +193,7 @@ class _Scheduler:
         fine = [False] * len(self.steps)
         for position in reversed(range(len(self.steps))):
             step = self.steps[position]
-            touches_callers = any(self.slots[self._root(i)].kind in _CALLERS for i in step.inputs)
+            touches_callers = any(self.slots[self.roots[i]].kind in _CALLERS for i in step.inputs)
             fine[position] = (
                 (step.op.name in self.capabilities.atomic or step.op is COPY)
                 and not touches_callers
@@ -209,14 +207,14 @@ class _Scheduler:
         readers: dict[int, list[int]] = defaultdict(list)
         for position, step in enumerate(self.steps):
             for index in step.inputs:
-                found = readers[self._root(index)]
+                found = readers[self.roots[index]]
                 if not found or found[-1] != position:  # once, even if it reads a slot twice
                     found.append(position)
         return readers
 
     # --- order ----------------------------------------------------------------------------------------------
 
-    def _order(self, direct: dict[int, int], copied: list[int]) -> tuple[list[int], int]:
+    def _order(self, direct: dict[int, int], copied: dict[int, None]) -> tuple[list[int], int]:
         """A topological order in which every reader of an old state comes before its writer, and writers come last.
 
         Where such demands contradict each other (two variables that swap), a direct write gives way to a copy.
@@ -227,34 +225,33 @@ class _Scheduler:
                 for step in sorted(torn):
                     self._detach(step, direct, copied)
                 continue
-            order, stuck = self._try_order(writers)
-            if not stuck:
+            order, knots = self._try_order(writers)
+            if not knots:
                 break
-            # Somebody in the knot must give way: the first of the direct writers, or else a copy needs a second one.
-            knot = sorted(stuck & direct.keys()) or sorted(stuck & set(copied))
-            self._detach(knot[0], direct, copied)
+            for knot in knots:
+                # Somebody must give way: the first of the direct writers, or else a copy needs a second one.
+                self._detach(min(direct.keys() & knot or copied.keys() & knot), direct, copied)
         self._write_directly(direct)
         commit = next((at for at, position in enumerate(order) if position in writers), len(order))
         return order, commit
 
-    def _detach(self, step: int, direct: dict[int, int], copied: list[int]) -> None:
+    def _detach(self, step: int, direct: dict[int, int], copied: dict[int, None]) -> None:
         """Lets a writer write to a temporary, which a later step copies into the state."""
         if step in direct:
             target = direct.pop(step)
             source = self.steps[step].outputs[0]
         else:
-            copied.remove(step)
+            del copied[step]
             target = self.steps[step].outputs[0]
             source = self._new_slot(self.slots[target].type, SlotKind.ARENA)
             self.steps[step].outputs = (source,)
             self.writer[source] = step
         old = self.steps[step]
-        copied.append(self._append(Step(COPY, NO_ATTRS, [source], [target], old.origins, old.node_id)))
+        copied[self._append(Step(COPY, NO_ATTRS, [source], [target], old.origins, old.node_id))] = None
 
-    def _try_order(self, writers: Mapping[int, int]) -> tuple[list[int], set[int]]:
-        """Kahn's algorithm; writers wait until nothing else is ready. Returns the rest, too, if it gets stuck."""
+    def _try_order(self, writers: Mapping[int, int]) -> tuple[list[int], list[list[int]]]:
+        """Writers wait until nothing else is ready. Returns the order, and the knots that are in its way."""
         readers = self._readers()
-        # A step that waits for another one twice stands there twice, and is counted twice.
         successors: list[list[int]] = [[] for _ in self.steps]
         for slot, step in self.writer.items():
             if self.slots[slot].kind is not SlotKind.STATE:
@@ -263,10 +260,6 @@ class _Scheduler:
             for reader in readers[target]:
                 if reader != step:
                     successors[reader].append(step)
-        missing = [0] * len(self.steps)
-        for followers in successors:
-            for follower in followers:
-                missing[follower] += 1
         # A backend may commit in one go: results of new states come last of all.
         written = [step for step, target in writers.items() if target not in self.steps[step].outputs]
         last = {step for step in self._downstream(written, readers) if self._writes_result(step)}
@@ -274,19 +267,7 @@ class _Scheduler:
         def key(position: int) -> tuple[int, int, int]:
             return 2 if position in last else int(position in writers), self.rank(position), position
 
-        ready: list[tuple[int, int, int]] = []
-        for position, count in enumerate(missing):
-            if count == 0:
-                heappush(ready, key(position))
-        order: list[int] = []
-        while ready:
-            *_, position = heappop(ready)
-            order.append(position)
-            for follower in successors[position]:
-                missing[follower] -= 1
-                if missing[follower] == 0:
-                    heappush(ready, key(follower))
-        return order, set(range(len(self.steps))) - set(order)
+        return sort_steps(successors, key)
 
     def _downstream(self, starts: Iterable[int], readers: Mapping[int, Sequence[int]]) -> set[int]:
         """The steps that read what some steps compute, and so on."""
@@ -316,7 +297,7 @@ class _Scheduler:
             step = pending.pop()
             seen.add(step)
             for slot in self.steps[step].inputs:
-                maker = self.writer.get(self._root(slot), -1)
+                maker = self.writer.get(self.roots[slot], -1)
                 if maker in direct:
                     found.add(maker)
                 elif maker in late and maker not in seen:
