@@ -49,6 +49,7 @@ _NAMES: dict[str, tuple[str, str]] = {
     "Executable": ("graphc.session.executable", "Executable"),
     "compile": ("graphc.session.standalone", "compile_function"),
     "evaluate": ("graphc.session.standalone", "evaluate"),
+    "bisect": ("graphc.bisection", "bisect"),
     "GraphcError": ("graphc.errors", "GraphcError"),
 }
 _MODULES = ("errors", "init", "losses", "metrics", "nn", "optim")

@@ -119,9 +119,7 @@ class _Growth:
         results = self.results()
         parameters = [node for node in self.styles if node.op.name == "placeholder"]
         graph = Graph(parameters, results, updates, self.recording.name)
-        present = {*parameters, *graph.variables}
-        used = {node: style for node, style in self.styles.items() if node in present}
-        return Case(self.seed, self.recording, graph, used, tuple(self.planted), tuple(self.slopes))
+        return Case(self.seed, self.recording, graph, self.styles, tuple(self.planted), tuple(self.slopes))
 
     # --- leaves ---------------------------------------------------------------------------------------------
 
@@ -133,7 +131,7 @@ class _Growth:
             choices = [1, 2, 3, 4, dims.symbol("n"), dims.symbol("m")]
             shape = tuple(self.rng.choice(choices) for _ in range(axes))
         if style is None:
-            style = "special" if self.rng.random() < 0.06 else self.style
+            style = "special" if self.rng.random() < 0.15 else self.style
         static = all(isinstance(d, int) for d in shape)
         if static and self.rng.random() < 0.3:
             zeros = np.zeros(tuple(map(int, shape)), dtype)  # type: ignore[arg-type]

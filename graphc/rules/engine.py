@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from graphc.errors import InternalError, Origins, RewriteLoopError, merge_origins
+from graphc.errors import GraphcError, InternalError, Origins, RewriteLoopError, merge_origins
 from graphc.ir.ledger import Hit, Ledger
 from graphc.ir.tensor import Tensor, inherit, rebuild, tuple_elements
 from graphc.ops.layout import broadcast_to
-from graphc.rules.pattern import Head, Op, Replace, Scalar, Wildcard, match, may_match, scalar_value
+from graphc.rules.pattern import Head, Match, Op, Replace, Scalar, Wildcard, match, may_match, scalar_value
 
 _LONGEST_CHAIN = 200
 
@@ -121,10 +121,9 @@ class Rewriter:
                 continue
             origins = merge_origins([matched.origins for matched in found.nodes])
             with inherit(origins):
-                result = rule.replace(found)
-                if result is None or result is new:
-                    continue
-                result = _fitted(rule, new, result)
+                result = _replacement(rule, new, found)
+            if result is None:
+                continue
             self._count(rule, node, new, result, origins)
             return result
         return None
@@ -170,6 +169,22 @@ class Rewriter:
                 made.add(node)
                 stack.extend(node.inputs)
         return made
+
+
+def _replacement(rule: Rule, old: Tensor, found: Match) -> Tensor | None:
+    """What a rule makes of a match, fitted; `None` if its proviso does not hold."""
+    try:
+        result = rule.replace(found)
+        return None if result is None or result is old else _fitted(rule, old, result)
+    except InternalError:
+        raise
+    except GraphcError as error:
+        raise InternalError(
+            f"the rule {rule.name!r} cannot replace {_text(old)}: {error.message}",
+            expected=rule.identity,
+            got=error.got,
+            origins=old.origins,
+        ) from error
 
 
 def _fitted(rule: Rule, old: Tensor, new: Tensor) -> Tensor:

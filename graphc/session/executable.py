@@ -94,12 +94,15 @@ class Executable:
 
     def _explain(self, error: NumericsError, args: Sequence[np.ndarray], sizes: dict[str, int]) -> None:
         """Adds the line that made the first NaN; nothing has been committed, so the run can be followed again."""
-        graph = self.plan.optimised
-        values = dict(zip(graph.parameters, args, strict=True))
-        states = self._state.arrays([variable.name for variable in graph.variables])
-        for variable, array in zip(graph.variables, states, strict=True):
+        numerics.explain(error, self.plan.optimised, self._values(args), sizes)
+
+    def _values(self, args: Sequence[np.ndarray]) -> dict[Tensor, np.ndarray]:
+        """The feeds, and copies of the variables as they are now."""
+        values = dict(zip(self._parameters, args, strict=True))
+        variables = self.plan.recorded.variables
+        for variable, array in zip(variables, self._state.arrays([v.name for v in variables]), strict=True):
             values[variable] = self.plan.choice.backend.to_host(array)
-        numerics.explain(error, graph, values, sizes)
+        return values
 
     def _bind(self, args: Sequence[np.ndarray], shapes: tuple[tuple[int, ...], ...]) -> _Binding:
         for node, value in zip(self._parameters, args, strict=True):
@@ -131,11 +134,17 @@ class Executable:
         # The passes found that the updates change nothing; the run counts nevertheless.
         return lambda *args: (call(*args), committed())[0]
 
-    def arena_bytes(self, *args: Any, **kwargs: Any) -> int:
-        """The bytes of the arena that a call with these feeds uses; it is bound, but not run."""
+    def leaves(self, *args: Any, **kwargs: Any) -> tuple[dict[Tensor, np.ndarray], dict[str, int]]:
+        """What a call with these feeds would read: arrays of placeholders and variables, and the symbolic sizes."""
         values = feeds.by_position(self._parameters, args, kwargs)
         arrays = list(map(feeds.as_array, self._parameters, values))
-        sizes = feeds.solve(self._parameters, [a.shape for a in arrays], self.plan.plan.guards)
+        sizes = feeds.solve(self._parameters, [array.shape for array in arrays], self.plan.plan.guards)
+        self._state.require_open()
+        return self._state.lock.shared(self._values, arrays), sizes
+
+    def arena_bytes(self, *args: Any, **kwargs: Any) -> int:
+        """The bytes of the arena that a call with these feeds uses; it is bound, but not run."""
+        _, sizes = self.leaves(*args, **kwargs)
         plan = self.plan.plan
         state = self._state.arrays([plan.slots[index].name for index in plan.state])
         return self.plan.program.bind(sizes, state, self._state.committed())[1]
