@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphc_numpy import NumpyBackend
 
 import graphc as gc
 from graphc.ir import dims
 from graphc.plan.data import SlotKind
 from graphc.plan.memory import ALIGNMENT, Interval, pack, peak_of
+from graphc_numpy import NumpyBackend
 
 BACKEND = NumpyBackend(poison=True)
 
