@@ -187,8 +187,8 @@ class _Parser:
         op = lookup(_called(call))
         inputs = [self._value(argument) for argument in call.args]
         attrs = {str(word.arg): self._attr(word.value) for word in call.keywords}
-        rest = self.lines[statement.lineno - 1].encode()[statement.end_col_offset or 0 :].decode()
-        with inherit(_parse_comment(rest)):
+        line = self.lines[statement.lineno - 1].encode()  # columns count bytes
+        with inherit(_parse_comment(line[statement.end_col_offset or 0 :].decode())):
             if op.name == "variable":
                 node: Tensor = VariableNode(op, attrs, self.owner, None, True)
             elif op.name == "placeholder":
@@ -196,9 +196,9 @@ class _Parser:
                 node = Tensor(op, (), MappingProxyType(attrs), kind, current_origins(), self.owner)
             else:
                 node = apply(op, inputs, **attrs)
-        declared = ast.unparse(statement.annotation).replace(" ", "")
-        inferred = ast.unparse(ast.parse(_type_text(node).replace("^", "**"), mode="eval")).replace(" ", "")
-        if declared.replace("^", "**") != inferred:
+        note = statement.annotation
+        declared, inferred = line[note.col_offset : note.end_col_offset].decode(), _type_text(node)
+        if declared != inferred and _normal(declared) != _normal(inferred):
             raise self._error(statement, f"the type of {name} is {node.type}")
         self.values[name] = node
 
@@ -221,6 +221,11 @@ class _Parser:
         if isinstance(node, ast.Call) and _called(node) in _CONSTRUCTORS:
             return _CONSTRUCTORS[_called(node)](*(self._attr(argument) for argument in node.args))
         raise self._error(node, f"{ast.unparse(node)} is not an attribute")
+
+
+def _normal(annotation: str) -> str:
+    """A type as Python writes it, for those that were typed by hand."""
+    return ast.unparse(ast.parse(annotation.replace("^", "**"), mode="eval"))
 
 
 def _called(call: ast.Call) -> str:
