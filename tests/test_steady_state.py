@@ -269,7 +269,7 @@ def test_show_tells_what_lives_where() -> None:
         assert piece in text
     (commit,) = [number for number, line in enumerate(lines) if "-- commit" in line]
     writes = [number for number, line in enumerate(lines) if re.match(r" +\d+ (w1|b1|w2|b2|adam/\S+): ", line)]
-    assert len(writes) == 4 * 3 + 1
+    assert len(writes) == 4 * 3 + 1 + 4 * 2  # and β·m, β·v of each variable, in place
     assert min(writes) > commit
     assert "  over " in text  # in-place steps say what they overwrite
     assert re.search(r"@\d+ = matmul\(x, w1\) +\S*" + re.escape(line_of("HIDDEN")), text)

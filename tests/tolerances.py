@@ -75,6 +75,7 @@ def assert_close(got, expected, tolerance, context="", signs=True):
     worst = (error / np.where(scale > 0, info.eps * scale, info.smallest_subnormal)).max(initial=0)
     assert (error <= allowed).all(), f"off by {float(worst):.3g} units, {tolerance.ulps} allowed: {what}"
 
+
 # Large graphs whose terms and factors are all positive, so that relative errors add up and nothing cancels: each
 # operation and its share of the gradient (1 - t·t, two products, a sum) round at most that often.
 ROUNDINGS_PER_OPERATION = 4

@@ -68,9 +68,7 @@ class Backend(Protocol):
         """A device array for a variable."""
         ...
 
-    def to_device(
-        self, pairs: Sequence[tuple[Any, np.ndarray]], committed: Callable[[], object] | None = None
-    ) -> None:
+    def to_device(self, pairs: Sequence[tuple[Any, np.ndarray]], committed: Callable[[], object] | None = None) -> None:
         """Copies host arrays into device arrays, (target, source) each; no signal interrupts it half-way.
 
         Args:

@@ -15,6 +15,7 @@ from graphc.ir import dims
 from graphc.ir.dims import Dim, Monomial
 
 ALIGNMENT = 64  # bytes: a cache line, and a vector register of AVX-512
+_SHOWN = 3  # formulas of a peak that are printed
 _FEW = 600  # intervals for which the quadratic packing is worth its time
 _BLOCK = 1 << 20  # coefficients that are compared at once
 
@@ -39,7 +40,12 @@ class Peak:
         return max(dims.evaluate(candidate, known) for candidate in self.candidates)
 
     def __str__(self) -> str:
-        texts = [str(candidate) for candidate in self.candidates]
+        """The formulas that are the largest at sizes of 100 first; of many, `candidates` holds the rest."""
+        sample = dict.fromkeys(dims.symbols(self.candidates), 100)
+        order = sorted(self.candidates, key=lambda candidate: -dims.evaluate(candidate, sample))
+        texts = [str(candidate) for candidate in order[:_SHOWN]]
+        if len(order) > _SHOWN:
+            texts.append(f"… {len(order) - _SHOWN} more")
         return texts[0] if len(texts) == 1 else f"max({', '.join(texts)})"
 
     __repr__ = __str__

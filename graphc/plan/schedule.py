@@ -63,8 +63,7 @@ class _Scheduler:
                 self._place(node)
         state = [self._source(variable) for variable in self.graph.variables]
         results = self._results()
-        direct, copied = self._updates()
-        order, commit = self._order(direct, copied)
+        order, commit = self._order(*self._updates())
         return Plan(
             self.graph.name,
             self.slots,
@@ -154,8 +153,9 @@ class _Scheduler:
             results.append(copy)
         return results
 
-    def _updates(self) -> tuple[dict[int, int], dict[int, None]]:
-        """Which steps write straight into a variable (step → state slot), and which copy steps were added."""
+    def _updates(self) -> tuple[dict[int, int], dict[int, None], dict[int, int]]:
+        """Which steps write straight into a variable (step → state slot), which copy steps were added, and which
+        steps compute half of a new value in the variable's memory."""
         atomic = self._atomic_below() if self.graph.updates else []
         direct: dict[int, int] = {}
         copied: dict[int, None] = {}
@@ -173,18 +173,39 @@ class _Scheduler:
                 self._append(Step(COPY, NO_ATTRS, [index], [kept], value.origins, value.id))
                 index = kept
             copied[self._append(Step(COPY, NO_ATTRS, [index], [target], value.origins, value.id))] = None
-        return direct, copied
+        return direct, copied, self._stages(direct, atomic)
+
+    def _stages(self, direct: Mapping[int, int], atomic: Sequence[bool]) -> dict[int, int]:
+        """The `β·m` of `m ← β·m + g`: nobody else reads it, and it can be computed where m is."""
+        readers = self._readers()
+        staged: dict[int, int] = {}
+        for step, target in direct.items():
+            if step in readers[target]:
+                continue
+            for index in self.steps[step].inputs:
+                maker = self.writer.get(index, -1)
+                if maker < 0 or maker in direct or not atomic[maker] or target not in self.steps[maker].inputs:
+                    continue
+                fits = self.slots[index].type == self.slots[target].type and readers[index] == [step]
+                if fits and self._may_overwrite(step, index) and self._may_write(maker, index, target):
+                    staged[maker] = target
+                    break
+        return staged
 
     def _may_write(self, step: int, index: int, target: int) -> bool:
         """Whether a step may put its result into a variable, which it may be reading, element by element."""
         writer = self.steps[step]
         if self.slots[index].kind is not SlotKind.ARENA or len(writer.outputs) != 1:
             return False
-        permitted = self.capabilities.overwrites.get(writer.op.name, ())
+        return self._may_overwrite(step, target)
+
+    def _may_overwrite(self, step: int, slot: int) -> bool:
+        """Whether a step that reads a slot, if it does, may write its result there."""
+        permitted = self.capabilities.overwrites.get(self.steps[step].op.name, ())
         return all(
-            source == target and position in permitted
-            for position, source in enumerate(writer.inputs)
-            if self.roots[source] == target
+            source == slot and position in permitted
+            for position, source in enumerate(self.steps[step].inputs)
+            if self.roots[source] == slot
         )
 
     def _atomic_below(self) -> list[bool]:
@@ -214,24 +235,28 @@ class _Scheduler:
 
     # --- order ----------------------------------------------------------------------------------------------
 
-    def _order(self, direct: dict[int, int], copied: dict[int, None]) -> tuple[list[int], int]:
+    def _order(self, direct: dict[int, int], copied: dict[int, None], staged: dict[int, int]) -> tuple[list[int], int]:
         """A topological order in which every reader of an old state comes before its writer, and writers come last.
 
         Where such demands contradict each other (two variables that swap), a direct write gives way to a copy.
         """
         while True:
-            writers = {**direct, **{c: self.steps[c].outputs[0] for c in copied}}
+            writers = {**staged, **direct, **{c: self.steps[c].outputs[0] for c in copied}}
             if torn := self._torn(direct, writers):
                 for step in sorted(torn):
                     self._detach(step, direct, copied)
+                staged = {}  # they are a saving only, and knots are rare
                 continue
             order, knots = self._try_order(writers)
             if not knots:
                 break
+            if staged:
+                staged = {}
+                continue
             for knot in knots:
                 # Somebody must give way: the first of the direct writers, or else a copy needs a second one.
                 self._detach(min(direct.keys() & knot or copied.keys() & knot), direct, copied)
-        self._write_directly(direct)
+        self._write_directly({**staged, **direct})
         commit = next((at for at, position in enumerate(order) if position in writers), len(order))
         return order, commit
 
@@ -263,11 +288,25 @@ class _Scheduler:
         # A backend may commit in one go: results of new states come last of all.
         written = [step for step, target in writers.items() if target not in self.steps[step].outputs]
         last = {step for step in self._downstream(written, readers) if self._writes_result(step)}
+        late = self._late(writers, readers)
 
         def key(position: int) -> tuple[int, int, int]:
-            return 2 if position in last else int(position in writers), self.rank(position), position
+            return 2 if position in last else int(position in late), self.rank(position), position
 
         return sort_steps(successors, key)
+
+    def _late(self, writers: Iterable[int], readers: Mapping[int, Sequence[int]]) -> set[int]:
+        """The writers, and elementwise steps that only they read: computed where they are used, while in cache."""
+        late = set(writers)
+        for position in reversed(range(len(self.steps))):
+            step = self.steps[position]
+            if step.op.kind is not Kind.ELEMENTWISE or step.op.name not in self.capabilities.atomic:
+                continue
+            using = [reader for slot in step.outputs for reader in readers[slot]]
+            callers = any(self.slots[self.roots[index]].kind in _CALLERS for index in step.inputs)
+            if using and not callers and late.issuperset(using):
+                late.add(position)
+        return late
 
     def _downstream(self, starts: Iterable[int], readers: Mapping[int, Sequence[int]]) -> set[int]:
         """The steps that read what some steps compute, and so on."""
