@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphc.backend import Capabilities
 from graphc.ir import dims
@@ -24,6 +24,9 @@ _VIEW_KEEPS_ORDER = "reshape"
 
 _CALLERS = (SlotKind.FEED, SlotKind.OUTPUT)
 """Arrays that are the caller's: new at every call, so that a commit, which is prepared once, cannot read them."""
+
+Readers: TypeAlias = defaultdict[int, list[int]]
+"""Slot → the steps that read it or a view of it, in order."""
 
 
 def make_plan(
@@ -223,9 +226,8 @@ class _Scheduler:
             )
         return fine
 
-    def _readers(self) -> Mapping[int, list[int]]:
-        """Root slot → steps that read it, through views too."""
-        readers: dict[int, list[int]] = defaultdict(list)
+    def _readers(self) -> Readers:
+        readers: Readers = defaultdict(list)
         for position, step in enumerate(self.steps):
             for index in step.inputs:
                 found = readers[self.roots[index]]
@@ -242,12 +244,13 @@ class _Scheduler:
         """
         while True:
             writers = {**staged, **direct, **{c: self.steps[c].outputs[0] for c in copied}}
-            if torn := self._torn(direct, writers):
+            readers = self._readers()
+            if torn := self._torn(direct, writers, readers):
                 for step in sorted(torn):
                     self._detach(step, direct, copied)
                 staged = {}  # they are a saving only, and knots are rare
                 continue
-            order, knots = self._try_order(writers)
+            order, knots = self._try_order(writers, readers)
             if not knots:
                 break
             if staged:
@@ -274,28 +277,31 @@ class _Scheduler:
         old = self.steps[step]
         copied[self._append(Step(COPY, NO_ATTRS, [source], [target], old.origins, old.node_id))] = None
 
-    def _try_order(self, writers: Mapping[int, int]) -> tuple[list[int], list[list[int]]]:
+    def _try_order(self, writers: Mapping[int, int], readers: Readers) -> tuple[list[int], list[list[int]]]:
         """Writers wait until nothing else is ready. Returns the order, and the knots that are in its way."""
-        readers = self._readers()
-        successors: list[list[int]] = [[] for _ in self.steps]
+        successors: list[Sequence[int]] = [()] * len(self.steps)
         for slot, step in self.writer.items():
             if self.slots[slot].kind is not SlotKind.STATE:
-                successors[step] += readers[slot]
+                # Almost every step writes one slot: it shares that slot's list, of which there may be very many.
+                successors[step] = [*successors[step], *readers[slot]] if successors[step] else readers[slot]
+        waiting: dict[int, list[int]] = defaultdict(list)
         for step, target in writers.items():
             for reader in readers[target]:
                 if reader != step:
-                    successors[reader].append(step)
+                    waiting[reader].append(step)
+        for reader, steps in waiting.items():
+            successors[reader] = [*successors[reader], *steps]
         # A backend may commit in one go: results of new states come last of all.
         written = [step for step, target in writers.items() if target not in self.steps[step].outputs]
         last = {step for step in self._downstream(written, readers) if self._writes_result(step)}
-        late = self._late(writers, readers)
+        late = self._late(writers, readers) if writers else set()
 
         def key(position: int) -> tuple[int, int, int]:
             return 2 if position in last else int(position in late), self.rank(position), position
 
         return sort_steps(successors, key)
 
-    def _late(self, writers: Iterable[int], readers: Mapping[int, Sequence[int]]) -> set[int]:
+    def _late(self, writers: Iterable[int], readers: Readers) -> set[int]:
         """The writers, and elementwise steps that only they read: computed where they are used, while in cache."""
         late = set(writers)
         for position in reversed(range(len(self.steps))):
@@ -308,7 +314,7 @@ class _Scheduler:
                 late.add(position)
         return late
 
-    def _downstream(self, starts: Iterable[int], readers: Mapping[int, Sequence[int]]) -> set[int]:
+    def _downstream(self, starts: Iterable[int], readers: Readers) -> set[int]:
         """The steps that read what some steps compute, and so on."""
         reached: set[int] = set()
         pending = list(starts)
@@ -322,12 +328,11 @@ class _Scheduler:
     def _writes_result(self, step: int) -> bool:
         return any(self.slots[slot].kind is SlotKind.OUTPUT for slot in self.steps[step].outputs)
 
-    def _torn(self, direct: Mapping[int, int], writers: Mapping[int, int]) -> set[int]:
+    def _torn(self, direct: Mapping[int, int], writers: Mapping[int, int], readers: Readers) -> set[int]:
         """Direct writers whose new value goes into a result together with an old state.
 
         Results of new states are computed after all writers, when no old state is left.
         """
-        readers = self._readers()
         late = self._downstream(direct, readers)
         pending = [p for target in writers.values() for p in readers[target] if p in late and self._writes_result(p)]
         found: set[int] = set()
