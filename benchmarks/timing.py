@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import gc as garbage
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple, Protocol
+
+Check = Callable[[Mapping[str, Any]], None]
+"""Raises if the answers, by name of the runner, are not the same."""
+
+
+_REST = 0.06  # seconds in which the threads of OpenBLAS, which wait for work in a loop, go to sleep
 
 
 class Timing(NamedTuple):
@@ -22,29 +30,55 @@ class Timing(NamedTuple):
     spread: float
 
 
-def interleaved(runners: Mapping[str, Callable[[], object]], rounds: int, calls: int = 1) -> dict[str, Timing]:
-    """Times every runner once per round, in an order that turns; garbage collection waits.
+class Runner(Protocol):
+    """What is timed. `answer` is compared with that of the others before any clock starts."""
+
+    def answer(self) -> Any: ...
+
+    def __call__(self) -> object: ...
+
+
+def interleaved(makers: Mapping[str, Callable[[], Runner]], check: Check, rounds: int, calls: int) -> dict[str, Timing]:
+    """Times every runner once per round, in an order that turns, each in a process of its own.
+
+    In one process the thread pools of two libraries fight: matrix products of NumPy took thirty times as long beside
+    XLA's. For the same reason there is a rest before each timing.
 
     Args:
-        runners: what is called, without arguments; it must have finished when it returns.
+        makers: functions at the top of a module, which make a runner.
+        check: raises if the answers differ from what they should be.
         rounds: how often each is timed.
         calls: how many calls make one timing.
     """
-    names = list(runners)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for name in names:
-        for _ in range(3):
-            runners[name]()
+    context = multiprocessing.get_context("spawn")
+    pipes: dict[str, Connection] = {}
+    for name, maker in makers.items():
+        pipes[name], theirs = context.Pipe()
+        context.Process(target=_serve, args=(maker, theirs, calls), daemon=True).start()
+    check({name: pipe.recv() for name, pipe in pipes.items()})
+    seconds: dict[str, list[float]] = {name: [] for name in pipes}
+    names = list(pipes)
+    for turn in range(rounds):
+        for position in range(len(names)):
+            name = names[(turn + position) % len(names)]
+            time.sleep(_REST)
+            pipes[name].send(True)
+            seconds[name].append(pipes[name].recv())
+    for pipe in pipes.values():
+        pipe.send(False)
+    return {name: _summary(values) for name, values in seconds.items()}
+
+
+def _serve(maker: Callable[[], Runner], pipe: Connection, calls: int) -> None:
+    """The process of one runner: an answer, then a timing for every request; garbage collection waits."""
+    runner = maker()
+    pipe.send(runner.answer())
+    _timed(runner, calls)
     garbage.collect()
     garbage.disable()
-    try:
-        for turn in range(rounds):
-            for position in range(len(names)):
-                name = names[(turn + position) % len(names)]
-                seconds[name].append(_timed(runners[name], calls))
-    finally:
-        garbage.enable()
-    return {name: _summary(values) for name, values in seconds.items()}
+    while pipe.recv():
+        runner()  # what the others left in the caches is not what is timed
+        pipe.send(_timed(runner, calls))
 
 
 def _timed(runner: Callable[[], object], calls: int) -> float:

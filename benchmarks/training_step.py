@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ RATE, BETA1, BETA2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
 STEPS = 20  # after which all runners must have come to the same loss
 
 Parameters = dict[str, np.ndarray]
-Runner = Callable[[np.ndarray, np.ndarray], float]
+Step = Callable[[np.ndarray, np.ndarray], float]
 
 
 def parameters() -> Parameters:
@@ -44,7 +45,7 @@ def batches(count: int = 8) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(rng.random((BATCH, INPUTS), np.float32), rng.integers(0, CLASSES, BATCH)) for _ in range(count)]
 
 
-def graphc_runner(start: Parameters) -> Runner:
+def graphc_step(start: Parameters) -> Step:
     """The graph as a user writes it."""
     with gc.Graph("mlp") as graph:
         x = gc.placeholder("x", ("batch", INPUTS))
@@ -130,7 +131,7 @@ class ByHand:
             np.subtract(w, s, w)
 
 
-def jax_runner(start: Parameters) -> Runner:
+def jax_step(start: Parameters) -> Step:
     """jax.jit with the whole state donated; the call waits for its result."""
     import jax
     import jax.numpy as jnp
@@ -161,35 +162,44 @@ def jax_runner(start: Parameters) -> Runner:
     return run
 
 
-def require_same_losses(runners: dict[str, Runner]) -> None:
-    """Nothing is timed before all have trained to the same loss."""
-    data = batches()
-    losses = {name: [run(*data[i % len(data)]) for i in range(STEPS)] for name, run in runners.items()}
-    expected = losses["NumPy by hand"]
+class Training:
+    """A step as a runner: its answer is the losses of the first steps."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.batches = itertools.cycle(batches())
+
+    def answer(self) -> list[float]:
+        return [float(self.step(*next(self.batches))) for _ in range(STEPS)]
+
+    def __call__(self) -> object:
+        return self.step(*next(self.batches))
+
+
+def by_graphc() -> Training:
+    return Training(graphc_step(parameters()))
+
+
+def by_hand() -> Training:
+    return Training(ByHand(parameters()))
+
+
+def by_jax() -> Training:
+    return Training(jax_step(parameters()))
+
+
+def require_same_losses(losses: Mapping[str, Any]) -> None:
+    """All have trained the same model."""
     for name, found in losses.items():
-        np.testing.assert_allclose(found, expected, rtol=2e-4, err_msg=f"{name} trains another model")
+        np.testing.assert_allclose(found, losses["NumPy by hand"], rtol=2e-4, err_msg=f"{name} trains another model")
 
 
 def main(rounds: int = 200) -> str:
     """The table of timings."""
-    runners: dict[str, Runner] = {
-        "graphc numpy": graphc_runner(parameters()),
-        "NumPy by hand": ByHand(parameters()),
-    }
+    makers: dict[str, Callable[[], Training]] = {"graphc numpy": by_graphc, "NumPy by hand": by_hand}
     if importlib.util.find_spec("jax"):
-        runners["jax.jit, donated"] = jax_runner(parameters())
-    require_same_losses(runners)
-    data = batches()
-    turns = dict.fromkeys(runners, 0)
-
-    def call(name: str) -> Callable[[], object]:
-        def once() -> object:
-            turns[name] += 1
-            return runners[name](*data[turns[name] % len(data)])
-
-        return once
-
-    return table(interleaved({name: call(name) for name in runners}, rounds, calls=5), "NumPy by hand")
+        makers["jax.jit, donated"] = by_jax
+    return table(interleaved(makers, require_same_losses, rounds, calls=5), "NumPy by hand")
 
 
 if __name__ == "__main__":
