@@ -122,6 +122,21 @@ def test_a_result_of_a_new_and_an_old_state() -> None:
     assert (after["a"], after["b"]) == (9, 9)
 
 
+def test_a_result_of_an_old_state_beside_a_copy_of_a_new_one() -> None:
+    with gc.Graph() as graph:
+        v = gc.Variable(np.zeros(3, np.float32), name="v")
+        w = gc.Variable(np.zeros(3, np.float32), name="w")
+        u = gc.Variable(np.zeros(3, np.float32), name="u")
+        new = v * 0.5 + 1.0
+        update = gc.group(gc.assign(v, new), gc.assign(w, new), gc.assign(u, gc.exp(w) + u))
+        old = gc.tanh(w)
+    v0, w0, u0 = (np.arange(3, dtype=np.float32) + at for at in (0, 10, 20))
+    (result, _), after = run(graph, [old, update], {}, v=v0, w=w0, u=u0)
+    np.testing.assert_array_equal(result, np.tanh(w0))
+    for name, value in {"v": v0 * 0.5 + 1, "w": v0 * 0.5 + 1, "u": np.exp(w0) + u0}.items():
+        np.testing.assert_array_equal(after[name], value.astype(np.float32))
+
+
 @pytest.mark.parametrize("view", [False, True])
 def test_a_commit_reads_a_value_that_is_fetched(view: bool) -> None:
     """Results are new arrays at every call, which a commit that is prepared once cannot name."""

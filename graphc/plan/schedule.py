@@ -186,7 +186,7 @@ class _Scheduler:
             if step in readers[target]:
                 continue
             for index in self.steps[step].inputs:
-                maker = self.writer.get(index, -1)
+                maker = self.writer.get(index, -1) if self.slots[index].kind is SlotKind.ARENA else -1
                 if maker < 0 or maker in direct or not atomic[maker] or target not in self.steps[maker].inputs:
                     continue
                 fits = self.slots[index].type == self.slots[target].type and readers[index] == [step]
@@ -320,6 +320,8 @@ class _Scheduler:
         pending = list(starts)
         while pending:
             for slot in self.steps[pending.pop()].outputs:
+                if self.slots[slot].kind is SlotKind.STATE:
+                    continue  # who reads that reads the old value
                 new = [reader for reader in readers[slot] if reader not in reached]
                 reached.update(new)
                 pending += new
