@@ -158,6 +158,14 @@ def test_key_does_not_know_lines_owners_or_guards() -> None:
     assert structural_key(gc.exp(x)) == structural_key(gc.exp(y))
 
 
+def test_keys_do_not_tell_the_order_of_operands_that_commute() -> None:
+    x, y, z = source("x"), source("y"), source("z")
+    assert structural_key(x * y + z) == structural_key(z + y * x)
+    assert structural_key(x - y) != structural_key(y - x)
+    assert structural_key(gc.where(x > y, y, x)) != structural_key(gc.where(x > y, x, y))
+    assert structural_key(x * y + z) != structural_key(x * z + y)
+
+
 def test_graph_key_knows_what_is_result_and_what_is_update() -> None:
     x, w = source(), variable()
     graphs = [

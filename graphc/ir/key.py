@@ -19,6 +19,7 @@ from graphc.ir.tensor import Tensor
 def structural_key(node: Tensor) -> bytes:
     """Equal for two nodes that compute the same from sources of the same name and type.
 
+    The order of the operands of a commutative op makes no difference: it makes none to the bits of the result.
     Attributes are compared by type and bits: `0.0` is not `-0.0`, `1` is neither `True` nor `1.0`.
     """
     if node._key is None:
@@ -42,9 +43,8 @@ def _digest(node: Tensor) -> bytes:
         parts += [f"{name}=".encode(), encode_attr(node.attrs[name])]
     if node.op.kind is Kind.SOURCE:
         parts.append(f":{node.type}".encode())
-    for source in node.inputs:
-        assert source._key is not None
-        parts.append(source._key)
+    keys = [source._key for source in node.inputs if source._key is not None]
+    parts += sorted(keys) if node.op.commutes else keys
     return blake2b(b"".join(parts), digest_size=16).digest()
 
 

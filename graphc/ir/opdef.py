@@ -76,6 +76,11 @@ class OpDef:
     version: int = 1
     upgrade: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None
 
+    @property
+    def commutes(self) -> bool:
+        """Whether the order of the operands makes no difference."""
+        return Trait.COMMUTATIVE in self.traits
+
     def __repr__(self) -> str:
         return f"OpDef({self.name})"
 

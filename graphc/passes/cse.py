@@ -26,10 +26,12 @@ class Cse:
             if new.op.kind is Kind.EFFECT or context.exhausted:
                 return new
             # The ids of the inputs keep the readers of two equal effects apart, and with them the effects.
-            kept = first.setdefault((structural_key(new), *[source.id for source in new.inputs]), new)
-            if kept is not new:
-                text = new.op.name
-                context.ledger.add(Hit("cse", "cse", "exact", node.id, kept.id, text, f"{text} (shared)", node.origins))
+            ids = [source.id for source in new.inputs]
+            kept = first.setdefault((structural_key(new), *(sorted(ids) if new.op.commutes else ids)), new)
+            if kept is new or kept.type != new.type:  # a guard may call one size by two names
+                return new
+            text = new.op.name
+            context.ledger.add(Hit("cse", "cse", "exact", node.id, kept.id, text, f"{text} (shared)", node.origins))
             return kept
 
         new = transform(graph.nodes, visit)

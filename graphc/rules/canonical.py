@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.key import structural_key
-from graphc.ir.opdef import OPS, Trait
+from graphc.ir.opdef import OPS
 from graphc.ir.tensor import Tensor, apply
 from graphc.ops.arithmetic import add, multiply, negative, subtract
 from graphc.ops.comparison import less, less_equal
@@ -27,14 +26,9 @@ def _scalar_like(node: Tensor, value: float) -> Tensor:
 
 
 def _is_unsorted(node: Tensor) -> bool:
-    """Constants come last, the others by the name of their op, which settles most pairs, and by structural key."""
+    """Constants come last. The order of the others does not matter: keys and patterns do not look at it."""
     first, second = node.inputs
-    if first is second:
-        return False
-    ranks = (_is_constant(first), first.op.name), (_is_constant(second), second.op.name)
-    if ranks[0] != ranks[1]:
-        return ranks[1] < ranks[0]
-    return structural_key(second) < structural_key(first)
+    return _is_constant(first) and not _is_constant(second)
 
 
 def _is_constant(node: Tensor) -> bool:
@@ -42,12 +36,12 @@ def _is_constant(node: Tensor) -> bool:
 
 
 def _sort_rules() -> tuple[Rule, ...]:
-    names = sorted(op.name for op in OPS.values() if Trait.COMMUTATIVE in op.traits)
+    names = sorted(op.name for op in OPS.values() if op.commutes)
     return tuple(
         Rule(
             f"sort_{name}",
             "exact",
-            f"{name}(x, y) = {name}(y, x)",
+            f"{name}(c, x) = {name}(x, c), if only c is a constant",
             Op(name, _x, _y),
             lambda m: apply(m.root.op, m.root.inputs[::-1]),
             precheck=_is_unsorted,

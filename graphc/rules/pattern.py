@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from graphc.ir.key import structural_key
-from graphc.ir.opdef import OpDef, Trait
+from graphc.ir.opdef import OpDef
 from graphc.ir.tensor import Tensor
 
 
@@ -91,7 +91,7 @@ def _match(pattern: Pattern, node: Tensor, bound: _Bound, opaque: Container[Tens
     bound[_NODES] = (*bound[_NODES], node)
     if pattern.name:
         bound[pattern.name] = node
-    if Trait.COMMUTATIVE not in node.op.traits:
+    if not node.op.commutes:
         return _match_all(pattern.inputs, node.inputs, bound, opaque)
     before = dict(bound)
     if _match_all(pattern.inputs, node.inputs, bound, opaque):
@@ -122,7 +122,7 @@ def may_match(pattern: Op, op: OpDef, heads: Sequence[Head]) -> bool:
     """Whether a pattern could match a node of an op over inputs with these heads."""
     if pattern.op != op.name or len(pattern.inputs) != len(heads):
         return False
-    orders = [heads, heads[::-1]] if Trait.COMMUTATIVE in op.traits else [heads]
+    orders = [heads, heads[::-1]] if op.commutes else [heads]
     return any(all(map(_may_be, pattern.inputs, order)) for order in orders)
 
 
