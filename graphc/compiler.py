@@ -22,6 +22,7 @@ from graphc.passes.manager import Context, Instrument, Pass, Record, run_passes
 from graphc.passes.pipelines import DEFAULT
 from graphc.plan.cost import flops, traffic
 from graphc.plan.data import Plan, SlotKind
+from graphc.plan.listing import listing
 from graphc.plan.liveness import plan_memory
 from graphc.plan.memory import Peak
 from graphc.plan.schedule import COPY, make_plan
@@ -68,9 +69,13 @@ class CompiledPlan:
         self.passes = passes
         self.stages = stages
 
+    def __repr__(self) -> str:
+        steps = len(self.plan.steps)
+        return f"<graphc.CompiledPlan {self.plan.name!r} on {self.choice.name}: {steps} steps>"
+
     def show(self) -> str:
         """Steps, slots and lifetimes as a table."""
-        return self.plan.show()
+        return listing(self.plan)
 
     def source(self) -> str:
         """The emitted code."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import Origins
-from graphc.ir.dims import Dim, Guard, shape_text
+from graphc.ir.dims import Dim, Guard
 from graphc.ir.opdef import OpDef
 from graphc.ir.tensor import NO_ATTRS
 from graphc.ir.types import TensorType
@@ -172,27 +172,6 @@ class Plan:
     def size_of(self, index: int) -> Dim:
         """Bytes of the elements of a slot."""
         return self.slots[index].type.nbytes
-
-    def show(self) -> str:
-        """The plan as a table: feeds, state, steps with their lifetimes, peak."""
-        lines = [f"plan {self.name!r}: {len(self.steps)} steps, {len(self.intervals)} buffers"]
-        lines += [f"  feed   {self.label(i)}: {self.slots[i].type}" for i in self.feeds]
-        lines += [f"  state  {self.label(i)}: {self.slots[i].type}" for i in self.state]
-        for position, step in enumerate(self.steps):
-            if position == self.commit:
-                lines.append("  -- commit: from here on nothing can fail --")
-            outputs = ", ".join(self._described(i) for i in step.outputs)
-            inputs = ", ".join(self.label(i) for i in step.inputs)
-            note = f"  over {self.label(step.inputs[step.overwrites])}" if step.overwrites is not None else ""
-            lines.append(f"  {position:4} {outputs} = {step.op.name}({inputs}){note}    {step.origins}")
-        lines.append(f"  results ({', '.join(self.label(i) for i in self.results)})")
-        lines.append(f"  peak {self.peak} bytes")
-        return "\n".join(lines)
-
-    def _described(self, index: int) -> str:
-        slot = self.slots[index]
-        place = f" @{self.buffer_of[index]}" if index in self.buffer_of else ""
-        return f"{self.label(index)}: {slot.type.dtype}{shape_text(slot.type.shape)}{place}"
 
 
 def _roots(slots: Sequence[Slot]) -> dict[int, int]:
