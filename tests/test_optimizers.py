@@ -8,7 +8,7 @@ import pytest
 from tolerances import SAME_BITS, after_steps, assert_close
 
 import graphc as gc
-from graphc.errors import NotConnectedError, UpdateError
+from graphc.errors import GraphMismatchError, NotConnectedError, UpdateError
 
 Array = np.ndarray
 STEPS = 200
@@ -142,7 +142,8 @@ def test_the_learning_rate_is_a_variable(make: Callable[[float], gc.optim.Optimi
     """It can be read, assigned, moved by an update of its own, and is no target of training."""
     graph, a, _, loss = quadratic()
     optimizer = make(0.25)
-    assert optimizer.learning_rate is None
+    with pytest.raises(UpdateError, match=r"it will start with 0\.25"):
+        _ = optimizer.learning_rate
     train = optimizer.minimize(loss)
     rate = optimizer.learning_rate
     assert isinstance(rate, gc.Variable)
@@ -249,17 +250,34 @@ def test_two_optimisers_in_one_graph() -> None:
             session.run([train, both])
 
 
-def test_one_optimiser_for_two_graphs_and_two_losses() -> None:
+def test_one_optimiser_for_two_losses_and_not_for_two_graphs() -> None:
     optimizer = gc.optim.Adam(0.1)
-    for _ in range(2):
-        graph, a, b, loss = quadratic()
-        train = [optimizer.minimize(loss, [a]), optimizer.minimize(loss, [b])]
-        assert optimizer.learning_rate is not None
-        assert optimizer.learning_rate.owner is graph
-        with gc.Session(graph) as session:
-            session.run(train)
-            np.testing.assert_allclose(session.value(a), [0.9, -1.9], rtol=1e-6)
-            np.testing.assert_allclose(session.value(b), [2.9], rtol=1e-6)
+    graph, a, b, loss = quadratic()
+    train = [optimizer.minimize(loss, [a]), optimizer.minimize(loss, [b])]
+    rate = optimizer.learning_rate
+    assert rate.owner is graph
+    other, _, _, other_loss = quadratic()
+    names = list(other.names)
+    with pytest.raises(GraphMismatchError, match="belongs to another graph"):
+        optimizer.minimize(other_loss)
+    assert list(other.names) == names
+    assert optimizer.learning_rate is rate
+    with gc.Session(graph) as session:
+        session.run(train)
+        np.testing.assert_allclose(session.value(a), [0.9, -1.9], rtol=1e-6)
+        np.testing.assert_allclose(session.value(b), [2.9], rtol=1e-6)
+
+
+def test_one_variable_needs_no_list() -> None:
+    graph, a, b, loss = quadratic()
+    train = gc.optim.SGD(0.25).minimize(loss, variables=a)
+    again = gc.optim.SGD(0.25).minimize(loss, (variable for variable in [b]))
+    with gc.Session(graph) as session:
+        session.run(train)
+        np.testing.assert_array_equal(session.value(a), [0.5, -1.0])
+        np.testing.assert_array_equal(session.value(b), [3.0])
+        session.run(again)
+        np.testing.assert_array_equal(session.value(b), [0.0])
 
 
 @pytest.mark.parametrize("make", [lambda: gc.optim.SGD(0.1, momentum=0.9), lambda: gc.optim.Adam(0.1)])

@@ -16,7 +16,8 @@ class Adam(Optimizer):
     corrections are two scalars, computed in float64.
 
     Args:
-        learning_rate: η.
+        learning_rate: η at first. `optimizer.learning_rate` is its variable, once `minimize` or `apply` was called;
+            `session.assign({optimizer.learning_rate: rate})` changes it, and nothing is compiled again.
         beta1, beta2: β₁ and β₂ in [0, 1).
         epsilon: ε > 0.
         name: scope of the optimiser's variables.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -12,13 +13,14 @@ from graphc.builder.update import Update, fitting
 from graphc.errors import (
     ArgumentError,
     DTypeError,
+    GraphMismatchError,
     NotConnectedError,
     ShapeError,
     StaticGraphError,
     UpdateError,
 )
 from graphc.init import zeros
-from graphc.ir.dtype import FLOAT, float64
+from graphc.ir.dtype import FLOAT, INTEGER, float64
 from graphc.ir.tensor import Tensor, VariableNode, common_owner
 from graphc.ir.types import compatible
 
@@ -27,6 +29,8 @@ Assignments = list[tuple[VariableNode, Tensor]]
 
 class Optimizer:
     """Base class: a subclass gives `_begin`, called once per update, and `_step`, called per variable.
+
+    An optimiser belongs to the graph in which it is used first: its learning rate is a variable there.
 
     Args:
         learning_rate: the initial value of a non-trainable float64 variable, which can be assigned without recompiling.
@@ -38,21 +42,48 @@ class Optimizer:
         require_number(f"{name}: learning_rate", learning_rate, lambda rate: rate >= 0, "a number >= 0", fix)
         self.name = name
         self.initial_learning_rate = float(learning_rate)
-        self.learning_rate: Variable | None = None
-        """The variable, once the optimiser is used."""
+        self._learning_rate: Variable | None = None
 
-    def minimize(self, loss: Tensor, variables: Sequence[VariableNode] | None = None) -> Update:
+    @property
+    def learning_rate(self) -> Variable:
+        """The variable that holds η; `session.assign({optimizer.learning_rate: rate})` changes it.
+
+        Raises:
+            UpdateError: neither `minimize` nor `apply` has made it yet.
+        """
+        if self._learning_rate is None:
+            raise UpdateError(
+                f"{self.name}: there is no learning rate before the optimiser is used",
+                expected="a call of optimizer.minimize or optimizer.apply first: it makes the variable",
+                got=f"an optimiser that no update comes from; it will start with {self.initial_learning_rate}",
+                fix="train = optimizer.minimize(loss), then optimizer.learning_rate",
+            )
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: object) -> NoReturn:
+        raise StaticGraphError(
+            f"{self.name}: the learning rate cannot be set by an attribute: what is compiled would not notice",
+            expected="a new value for the variable optimizer.learning_rate, in a session",
+            got=f"{self.name}.learning_rate = {rate!r}",
+            fix="session.assign({optimizer.learning_rate: rate}); the first value: optimizer = gc.optim.SGD(rate)",
+        )
+
+    def minimize(self, loss: Tensor, variables: VariableNode | Iterable[VariableNode] | None = None) -> Update:
         """One step that lowers a scalar loss.
 
         Args:
             loss: a scalar.
-            variables: by default all trainable variables of the graph that the loss depends on.
+            variables: one, or several; by default all trainable variables of the graph that the loss depends on.
 
         Raises:
             NotConnectedError: the loss does not depend on a variable that was named, or on none at all.
+            UpdateError: something else than a variable is named.
+            DTypeError: the loss, or a variable that is named, is no float.
+            GraphMismatchError: the optimiser belongs to another graph.
         """
         _require_loss(self.name, loss)
-        wanted = _trainable(_graph_of(loss)) if variables is None else list(variables)
+        wanted = _trainable(_graph_of(loss)) if variables is None else _several(self.name, variables)
         found = list(zip(gradients(loss, wanted, unconnected="none"), wanted, strict=True))
         pairs = [(gradient, variable) for gradient, variable in found if gradient is not None]
         missing = [variable for gradient, variable in found if gradient is None]
@@ -64,7 +95,9 @@ class Optimizer:
                 f"{self.name}: the loss depends on no trainable variable",
                 expected="a path from one of: " + (", ".join(v.name for v in wanted) or "none, the graph has none"),
                 got=repr(loss),
-                fix="compute the loss from variables, through floating-point operations",
+                fix=_INTEGERS.format(", ".join(integers))
+                if (integers := _integers(_graph_of(loss)))
+                else "compute the loss from variables, through floating-point operations",
             )
         return self.apply(pairs)
 
@@ -74,7 +107,7 @@ class Optimizer:
         Raises:
             UpdateError: something else is given, or a variable twice.
             ShapeError, DTypeError: a gradient has another type than its variable.
-            GraphMismatchError: the variables belong to two graphs.
+            GraphMismatchError: the variables belong to two graphs, or the optimiser to another one.
         """
         if isinstance(gradients, Mapping):
             pairs = [(gradient, variable) for variable, gradient in gradients.items()]
@@ -82,16 +115,28 @@ class Optimizer:
             pairs = list(gradients)
         _require_fitting(self.name, pairs)  # before anything is added to the graph
         graph = _graph_of(*(variable for _, variable in pairs))
+        self._require_same(graph)
         with graph, name_scope(self.name):
-            if self.learning_rate is None or self.learning_rate.owner is not graph:
+            if self._learning_rate is None:
                 # float64, or training in float64 would go by a rate that is off by 1e-8.
-                self.learning_rate = Variable(
+                self._learning_rate = Variable(
                     self.initial_learning_rate, dtype=float64, name="learning_rate", trainable=False
                 )
             assignments = self._begin()
             for gradient, variable in pairs:
                 assignments += self._step(variable, gradient)
         return Update([(variable, fitting(variable, value)) for variable, value in assignments])
+
+    def _require_same(self, graph: Graph) -> None:
+        """Holds the optimiser for one of this graph: `learning_rate` could not stand for two variables."""
+        rate = self._learning_rate
+        if rate is not None and rate.owner is not None and rate.owner is not graph:
+            raise GraphMismatchError(
+                f"{self.name}: this optimiser belongs to another graph, {rate.owner.name!r}",
+                expected="one optimiser for each graph: its learning rate is a variable there",
+                got=f"variables of the graph {graph.name!r}",
+                fix=f"make one for this graph, too: gc.optim.{type(self).__name__}({self.initial_learning_rate})",
+            )
 
     def _begin(self) -> Assignments:
         """What is updated once per step."""
@@ -103,7 +148,6 @@ class Optimizer:
 
     def _rate(self) -> Tensor:
         """The learning rate of this run, a float64 scalar."""
-        assert self.learning_rate is not None
         return self.learning_rate
 
     def _slot(self, variable: VariableNode, kind: str) -> Variable:
@@ -135,6 +179,49 @@ def _trainable(graph: Graph) -> list[Variable]:
     return [variable for variable in graph.variables.values() if variable.trainable and variable.dtype in FLOAT]
 
 
+_INTEGERS = "only float variables are trained: declare {} with numbers such as 1.0, or dtype=gc.float32"
+
+
+def _integers(graph: Graph) -> list[str]:
+    """The variables that would be trained if they held floats."""
+    return [
+        repr(name) for name, variable in graph.variables.items() if variable.trainable and variable.dtype in INTEGER
+    ]
+
+
+def _several(optimizer: str, variables: VariableNode | Iterable[VariableNode]) -> list[VariableNode]:
+    """What `variables=` names, as a list."""
+    given: list[Any] = [variables] if isinstance(variables, (str, Tensor)) else _listed(optimizer, variables)
+    for variable in given:
+        if not isinstance(variable, VariableNode):
+            named = isinstance(variable, str)
+            raise UpdateError(
+                f"{optimizer}: only variables can be trained",
+                expected="variables= a gc.Variable, or a list of those",
+                got=repr(variable),
+                fix=f"graph.variables[{variable!r}] is the variable of that name" if named else "name the variables",
+            )
+        if variable.dtype not in FLOAT:
+            raise DTypeError(
+                f"{optimizer}: the variable {variable.name!r} cannot be trained",
+                expected="variables of float32 or float64",
+                got=repr(variable),
+                fix=_INTEGERS.format(repr(variable.name)),
+            )
+    return given
+
+
+def _listed(optimizer: str, variables: object) -> list[Any]:
+    if not isinstance(variables, Iterable):
+        raise UpdateError(
+            f"{optimizer}: these are no variables",
+            expected="variables= a gc.Variable, or a list of those",
+            got=repr(variables),
+            fix="leave variables= out for all trainable ones",
+        )
+    return list(variables)
+
+
 def _require_loss(optimizer: str, loss: object) -> None:
     if not isinstance(loss, Tensor):
         raise StaticGraphError(
@@ -149,6 +236,14 @@ def _require_loss(optimizer: str, loss: object) -> None:
             expected="one number to lower",
             got=repr(loss),
             fix='let the loss function reduce it, reduction="mean", or use gc.mean(loss)',
+        )
+    if loss.dtype not in FLOAT:
+        integers = _integers(_graph_of(loss))
+        raise DTypeError(
+            f"{optimizer}: the loss must be a float",
+            expected="float32 or float64: only real numbers have gradients",
+            got=repr(loss),
+            fix=_INTEGERS.format(", ".join(integers)) if integers else "compute it in floating point",
         )
 
 

@@ -13,7 +13,8 @@ class SGD(Optimizer):
     The form of Sutskever et al., "On the importance of initialization and momentum" (2013), as in PyTorch.
 
     Args:
-        learning_rate: η.
+        learning_rate: η at first. `optimizer.learning_rate` is its variable, once `minimize` or `apply` was called;
+            `session.assign({optimizer.learning_rate: rate})` changes it, and nothing is compiled again.
         momentum: μ in [0, 1).
         nesterov: look ahead.
         name: scope of the optimiser's variables.

@@ -4,6 +4,7 @@ import graphc as gc
 from graphc.errors import (
     ArgumentError,
     DTypeError,
+    GraphMismatchError,
     NotConnectedError,
     NotDifferentiableError,
     ShapeError,
@@ -125,3 +126,57 @@ def learning_rate_is_a_tensor(m: Model) -> object:
 @mistake(ArgumentError, ValueError)
 def beta_beyond_1(m: Model) -> object:
     return gc.optim.Adam(1e-3, 1.0)  # <- here
+
+
+@mistake(StaticGraphError, TypeError)
+def learning_rate_set_by_an_attribute(m: Model) -> None:
+    optimizer = gc.optim.SGD(0.5)
+    with gc.Graph("other"):
+        v = gc.Variable(1.0, name="v")
+        optimizer.minimize(v * v)
+    optimizer.learning_rate = 0.0  # <- here
+
+
+@mistake(UpdateError, ValueError)
+def learning_rate_before_use(m: Model) -> object:
+    return gc.optim.SGD(0.5).learning_rate  # <- here
+
+
+@mistake(GraphMismatchError, ValueError)
+def one_optimizer_for_two_graphs(m: Model) -> None:
+    optimizer = gc.optim.SGD(0.5)
+    with gc.Graph("other"):
+        v = gc.Variable(1.0, name="v")
+        optimizer.minimize(v * v)
+    optimizer.minimize(m.loss)  # <- here
+
+
+@mistake(UpdateError, ValueError)
+def minimize_a_variable_by_its_name(m: Model) -> object:
+    return gc.optim.Adam().minimize(m.loss, variables=["w"])  # <- here
+
+
+@mistake(UpdateError, ValueError)
+def minimize_a_number_of_variables(m: Model) -> object:
+    return gc.optim.Adam().minimize(m.loss, variables=2)  # <- here
+
+
+@mistake(DTypeError, TypeError)
+def minimize_a_loss_of_integers(m: Model) -> object:
+    with gc.Graph("integers"):
+        v = gc.Variable([1, 2], name="v")
+    return gc.optim.SGD(0.5).minimize(gc.sum(v * v))  # <- here
+
+
+@mistake(NotConnectedError, ValueError)
+def minimize_by_variables_of_integers(m: Model) -> object:
+    with gc.Graph("integers"):
+        v = gc.Variable([1, 2], name="v")
+    return gc.optim.SGD(0.5).minimize(gc.sum(v * 0.5))  # <- here
+
+
+@mistake(DTypeError, TypeError)
+def minimize_a_variable_of_integers(m: Model) -> object:
+    with gc.Graph("integers"):
+        v = gc.Variable([1, 2], name="v")
+    return gc.optim.SGD(0.5).minimize(gc.sum(v * 0.5), v)  # <- here
