@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from graphc.builder.sizes import declared_shape, static_shape
-from graphc.errors import ArgumentError, DTypeError, GraphMismatchError, ShapeError, unknown_name
+from graphc.errors import ArgumentError, DTypeError, GraphMismatchError, ShapeError, StaticGraphError, unknown_name
 from graphc.ir import dims
 from graphc.ir.dtype import DType, as_dtype, float32
 from graphc.ir.opdef import OpDef
@@ -41,8 +41,16 @@ class Graph:
     Sources (placeholders, variables, named constants) are recorded in the innermost open graph; every other operation
     belongs to the graph of its operands.
 
+    `graph["name"]` is the tensor of that name.
+
     Args:
         name: for messages and dumps.
+
+    Attributes:
+        name: see there.
+        placeholders, variables: by name, in the order in which they were recorded.
+        names: everything that can be fetched or fed by name: placeholders, variables, named constants.
+        symbols: the names of the symbolic sizes of its placeholders.
     """
 
     def __init__(self, name: str = "graph") -> None:
@@ -50,9 +58,7 @@ class Graph:
         self.placeholders: dict[str, Tensor] = {}
         self.variables: dict[str, Variable] = {}
         self.names: dict[str, Tensor] = {}
-        """Everything that can be fetched or fed by name."""
         self.symbols: set[str] = set()
-        """The names of the symbolic sizes of its placeholders."""
         self._taken: dict[str, int] = {}
         """Base of a name → n, if the names with the numbers 1 … n are taken."""
 
@@ -233,6 +239,27 @@ class Variable(VariableNode):
         attrs = {"name": unique, "dtype": kind.dtype, "shape": kind.shape}
         super().__init__(VARIABLE, attrs, graph, value, bool(trainable))
         graph.variables[unique] = graph.names[unique] = self
+
+    def __iadd__(self, other: object) -> NoReturn:
+        self._not_in_place("+=", "gc.assign_add({}, …)")
+
+    def __isub__(self, other: object) -> NoReturn:
+        self._not_in_place("-=", "gc.assign_sub({}, …)")
+
+    def __imul__(self, other: object) -> NoReturn:
+        self._not_in_place("*=", "gc.assign({0}, {0} * …)")
+
+    def __itruediv__(self, other: object) -> NoReturn:
+        self._not_in_place("/=", "gc.assign({0}, {0} / …)")
+
+    def _not_in_place(self, operator: str, update: str) -> NoReturn:
+        """Python would rebind the name to a tensor, and the variable would never change."""
+        raise StaticGraphError(
+            f"the variable {self.name!r} cannot be changed by {operator}",
+            expected="an update, which a run carries out when it is fetched",
+            got=f"{self!r} {operator} …",
+            fix=f"update = {update.format(self.name)}, then session.run(update); a new tensor: use another name for it",
+        )
 
 
 def _initial(initial: Any, shape: Any, dtype: Any) -> tuple[Any, TensorType]:

@@ -9,6 +9,7 @@ from graphc.errors import (
     FeedError,
     GraphMismatchError,
     ShapeError,
+    StaticGraphError,
     UnknownNameError,
     UpdateError,
 )
@@ -173,3 +174,27 @@ def restore_of_another_model(m: Model) -> None:
 @mistake(ArgumentError, ValueError)
 def restore_of_a_dict(m: Model) -> None:
     m.session.restore({"b": np.ones(4, np.float32)})  # <- here
+
+
+@mistake(StaticGraphError, TypeError)
+def add_in_place(m: Model) -> None:
+    w = m.w
+    w += 2.0  # <- here
+
+
+@mistake(StaticGraphError, TypeError)
+def subtract_in_place(m: Model) -> None:
+    w = m.w
+    w -= 2.0  # <- here
+
+
+@mistake(StaticGraphError, TypeError)
+def multiply_in_place(m: Model) -> None:
+    w = m.w
+    w *= 2.0  # <- here
+
+
+@mistake(StaticGraphError, TypeError)
+def divide_in_place(m: Model) -> None:
+    w = m.w
+    w /= 2.0  # <- here
