@@ -283,7 +283,7 @@ def test_source_is_python_that_a_person_can_read() -> None:
     assert max(map(len, text.splitlines())) <= 120
     assert "matmul(feed_x, state_w1, " in text
     assert re.search(r"# matmul: float32\(batch, 256\)  \S*" + re.escape(line_of("HIDDEN")), text)
-    assert "def run(feed_x, feed_y):" in text
+    assert "def run(\n    feed_x,\n    feed_y,\n" in text
 
 
 def test_explain_tells_what_was_done_and_why_the_rest_was_not() -> None:

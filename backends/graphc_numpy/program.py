@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Context
 from functools import partial
-from itertools import chain, count, pairwise
+from itertools import chain, count
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from . import emit
 
 _CHUNK = 250  # steps: CPython compiles a long function in more than linear time
 _BUFFER = 2048  # elements: NumPy copies broadcast operands in such pieces; 8192, its default, are no faster
+_COMMIT = "deque(map(call, commit), 0)"
 _RUNTIME = (SlotKind.FEED, SlotKind.OUTPUT)
 
 Call = Callable[..., Sequence[Any]]
@@ -60,19 +62,32 @@ class _Names:
 
 
 class _Chunk:
-    """Some consecutive steps: what they need from outside, and their lines."""
+    """Some consecutive steps: what they need from outside, and their lines. Those of a commit are calls, prepared."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int, commits: bool) -> None:
+        self.name = f"commit_{number}" if commits else f"run_{number}"
+        self.commits = commits
         self.bound: dict[str, str] = {}  # name → comment
         self.runtime: dict[int, None] = {}  # feeds and outputs
         self.views: dict[int, None] = {}  # views of those
-        self.body: list[str] = []
-        self.commit: list[str] = []
-        self.after: list[str] = []
+        self.lines: list[str] = []
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def _function(name: str, parameters: Iterable[str], body: Iterable[str]) -> str:
+    return "\n".join([f"def {name}(", *_indented(parameters), "):", *_indented(body)]) + "\n"
+
+
+def _fixed(function: FunctionType, values: Iterable[Any]) -> FunctionType:
+    """The function with values for its last parameters: as defaults, which cost a call less than anything else."""
+    return FunctionType(function.__code__, function.__globals__, function.__name__, tuple(values))
 
 
 class NumpyProgram:
-    """Emits at once; `bind` makes arrays and calls the emitted `bind` functions, which compile nothing.
+    """Emits at once; `bind` makes arrays and fixes parameters of the emitted functions, which compiles nothing.
 
     Args:
         plan: with its memory planned.
@@ -87,10 +102,10 @@ class NumpyProgram:
         self._extra: dict[str, Any] = {}  # attributes, origins, functions: name → value, dims still symbolic
         self._extra_names: dict[int, str] = {}
         self._dying = self._deaths() if poison else {}
-        self._chunks = [self._emit_chunk(range(a, b)) for a, b in self._ranges()]
-        self._sources = [self._chunk_source(number, chunk) for number, chunk in enumerate(self._chunks)]
-        self._sources.append(self._main_source())
-        self._binders = [self._compiled(number, text) for number, text in enumerate(self._sources)]
+        chunks = self._emit()
+        self._sources = [*map(self._chunk_source, chunks), self._main_source(chunks)]
+        *parts, self._main = map(self._compiled, (*(chunk.name for chunk in chunks), "run"), self._sources)
+        self._parts = [(part, tuple(chunk.bound), chunk.commits) for part, chunk in zip(parts, chunks, strict=True)]
 
     @property
     def source(self) -> str:
@@ -99,37 +114,29 @@ class NumpyProgram:
 
     # --- emission ---------------------------------------------------------------------------------------------
 
-    def _ranges(self) -> list[tuple[int, int]]:
-        edges = [*range(0, self.plan.commit, _CHUNK), self.plan.commit]
-        ranges = [(a, b) for a, b in pairwise(edges) if b > a]
-        if self.plan.commit < len(self.plan.steps):
-            ranges.append((self.plan.commit, len(self.plan.steps)))
-        return ranges
+    def _emit(self) -> list[_Chunk]:
+        """What comes before the commit, the commit, and results of new states: nothing in the commit reads those."""
+        plan = self.plan
+        last = [at for at in range(plan.commit, len(plan.steps)) if self._writes_result(plan.steps[at])]
+        commit = sorted(set(range(plan.commit, len(plan.steps))) - set(last))
+        chunks: list[_Chunk] = []
+        for commits, positions in ((False, range(plan.commit)), (True, commit), (False, last)):
+            for start in range(0, len(positions), _CHUNK):
+                chunk = _Chunk(len(chunks), commits)
+                for position in positions[start : start + _CHUNK]:
+                    self._emit_step(chunk, position)
+                chunks.append(chunk)
+        return chunks
 
-    def _emit_chunk(self, positions: range) -> _Chunk:
-        chunk = _Chunk()
-        for position in positions:
-            self._emit_step(chunk, position)
-        if chunk.commit:
-            chunk.bound["committed"] = "counts the run"
-            chunk.commit.append("committed,")
-        return chunk
+    def _writes_result(self, step: Step) -> bool:
+        return self.plan.slots[step.outputs[0]].kind is SlotKind.OUTPUT
 
     def _emit_step(self, chunk: _Chunk, position: int) -> None:
         step = self.plan.steps[position]
         lines = emit.lines(step, self._operands(chunk, step))
-        if position < self.plan.commit:
-            target = chunk.body
-        elif self.plan.slots[step.outputs[0]].kind is SlotKind.OUTPUT:
-            target = chunk.after  # a fresh result cannot be prepared for; nothing in the commit reads it
-        else:
-            chunk.commit.append(f"# {self._headline(step)}")
-            chunk.commit += [line.as_partial() + "," for line in lines]
-            chunk.commit += [f"partial({name}.fill, 255)," for name in self._poisoned(chunk, position)]
-            return
-        target.append(f"# {self._headline(step)}")
-        target += map(str, lines)
-        target += [f"{name}.fill(255)" for name in self._poisoned(chunk, position)]
+        lines += [emit.Line(f"{name}.fill", ("255",)) for name in self._poisoned(chunk, position)]
+        chunk.lines.append(f"# {self._headline(step)}")
+        chunk.lines += [line.as_partial() + "," for line in lines] if chunk.commits else map(str, lines)
 
     def _headline(self, step: Step) -> str:
         return f"{step.op.name}: {self._type_text(step.outputs[0])}  {self._place_text(step.origins)}"
@@ -216,48 +223,36 @@ class NumpyProgram:
         attrs = ", ".join(f"{key}={self._literal(chunk, value)}" for key, value in slot.attrs.items())
         return f"{name} = {function}(np, {base}, {attrs})"
 
-    def _chunk_source(self, number: int, chunk: _Chunk) -> str:
+    def _chunk_source(self, chunk: _Chunk) -> str:
+        """A function: of steps, or of the calls of a commit. `bind` fixes all parameters but feeds and results."""
+        runtime = [f"{self.names[index]}," for index in chunk.runtime]
         views = [self._view_line(chunk, index) for index in chunk.views]
-        arguments = ", ".join(self.names[index] for index in chunk.runtime)
-        lines = [f"def bind_{number}(values):"]
-        if chunk.bound:
-            lines.append("    (")
-            lines += [f"        {name},  # {comment}" for name, comment in chunk.bound.items()]
-            lines.append("    ) = values")
-        if chunk.commit:
-            lines += ["    commit = (", *(f"        {line}" for line in chunk.commit), "    )"]
-        lines.append(f"    def run_{number}({arguments}):")
-        body = [*views, *chunk.body]
-        if chunk.commit:
-            body.append("deque(map(call, commit), 0)")
-        lines += [f"        {line}" for line in (*body, *chunk.after, "return")]
-        lines.append(f"    return run_{number}")
-        return "\n".join(lines) + "\n"
+        bound = [f"{name},  # {comment}" for name, comment in chunk.bound.items()]
+        calls = ["return (", *_indented(chunk.lines), ")"]
+        body = calls if chunk.commits else [*views, *chunk.lines, "return"]
+        return _function(chunk.name, [*runtime, *bound], body)
 
-    def _main_source(self) -> str:
+    def _main_source(self, chunks: Sequence[_Chunk]) -> str:
         """The function that a call enters: makes the results, runs the chunks."""
-        outputs = dict.fromkeys(self.plan.results)
-        names = [f"run_{number}" for number in range(len(self._chunks))]
-        shapes = [f"shape_{self.names[index]}" for index in outputs]
-        lines = ["def bind_main(values):"]
-        if names or shapes:
-            lines.append(f"    {', '.join((*names, *shapes))}, = values")
-        lines.append(f"    def run({', '.join(self.names[index] for index in self.plan.feeds)}):")
-        for index in outputs:
-            name = self.names[index]
-            lines.append(f"        {name} = empty(shape_{name}, '{self.plan.slots[index].type.dtype}')")
-        for name, chunk in zip(names, self._chunks, strict=True):
-            lines.append(f"        {name}({', '.join(self.names[index] for index in chunk.runtime)})")
-        lines.append(f"        return [{', '.join(self.names[index] for index in self.plan.results)}]")
-        lines.append("    return run")
-        return "\n".join(lines) + "\n"
+        outputs = [self.names[index] for index in dict.fromkeys(self.plan.results)]
+        dtypes = [self.plan.slots[index].type.dtype for index in dict.fromkeys(self.plan.results)]
+        body = [f"{name} = empty(shape_{name}, '{dtype}')" for name, dtype in zip(outputs, dtypes, strict=True)]
+        for chunk in chunks:
+            if not chunk.commits:
+                body.append(f"{chunk.name}({', '.join(self.names[index] for index in chunk.runtime)})")
+            elif body[-1:] != [_COMMIT]:
+                body.append(_COMMIT)
+        body.append(f"return [{', '.join(self.names[index] for index in self.plan.results)}]")
+        fixed = [chunk.name for chunk in chunks if not chunk.commits]
+        fixed += ["commit"] * (_COMMIT in body) + [f"shape_{name}" for name in outputs]
+        feeds = [self.names[index] for index in self.plan.feeds]
+        return _function("run", [f"{name}," for name in (*feeds, *fixed)], body)
 
-    def _compiled(self, number: int, text: str) -> Callable[[list[Any]], Any]:
+    def _compiled(self, name: str, text: str) -> FunctionType:
         scope: dict[str, Any] = {**emit.NAMESPACE, "np": np, "__name__": "graphc_numpy.emitted"}
-        exec(compile(text, f"<graphc plan {self.plan.name} part {number}>", "exec"), scope)
-        is_main = number == len(self._chunks)
-        binder: Callable[[list[Any]], Any] = scope["bind_main" if is_main else f"bind_{number}"]
-        return binder
+        exec(compile(text, f"<graphc plan {self.plan.name}: {name}>", "exec"), scope)
+        function: FunctionType = scope[name]
+        return function
 
     # --- binding ----------------------------------------------------------------------------------------------
 
@@ -267,22 +262,25 @@ class NumpyProgram:
         """Packs the arena for these sizes and binds the code to it."""
         arena, offsets = self._make_arena(sizes)
         values = self._bound_arrays(sizes, state, arena, offsets)
-        values["committed"] = committed
         values.update({name: reference.bind_attr(value, sizes) for name, value in self._extra.items()})
         if self.poison:
             for buffer, interval in enumerate(self.plan.intervals):
                 nbytes = dims.evaluate(interval.nbytes, sizes)
                 values[f"b{buffer}"] = arena[offsets[buffer] : offsets[buffer] + nbytes]
             arena.fill(255)
-        runs = [
-            bind([values[name] for name in chunk.bound])
-            for bind, chunk in zip(self._binders, self._chunks, strict=False)
-        ]
-        shapes = [
-            reference.static_shape(self.plan.slots[index].type.shape, sizes)
-            for index in dict.fromkeys(self.plan.results)
-        ]
-        run = self._binders[-1]([*runs, *shapes])
+        fixed: list[Any] = []
+        commit: list[Callable[[], object]] = []
+        for function, names, commits in self._parts:
+            arguments = [values[name] for name in names]
+            if commits:
+                commit += function(*arguments)
+            else:
+                fixed.append(_fixed(function, arguments))
+        if commit:
+            fixed.append((*commit, committed))
+        outputs = dict.fromkeys(self.plan.results)
+        fixed += [reference.static_shape(self.plan.slots[index].type.shape, sizes) for index in outputs]
+        run = _fixed(self._main, fixed)
         return partial(_numpy_settings().run, run), arena.nbytes
 
     def _make_arena(self, sizes: Mapping[str, int]) -> tuple[np.ndarray, list[int]]:
