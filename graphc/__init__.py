@@ -47,9 +47,11 @@ _NAMES: dict[str, tuple[str, str]] = {
     "Session": ("graphc.session.session", "Session"),
     "Snapshot": ("graphc.session.state", "Snapshot"),
     "Executable": ("graphc.session.executable", "Executable"),
+    "CompiledPlan": ("graphc.compiler", "CompiledPlan"),
     "compile": ("graphc.session.standalone", "compile_function"),
     "evaluate": ("graphc.session.standalone", "evaluate"),
     "bisect": ("graphc.bisection", "bisect"),
+    "Culprit": ("graphc.bisection", "Culprit"),
     "GraphcError": ("graphc.errors", "GraphcError"),
 }
 _MODULES = ("errors", "init", "losses", "metrics", "nn", "optim")
@@ -78,17 +80,13 @@ def _unknown(name: str) -> AttributeError:
     # Before `from graphc import philox` imports the file, it asks for the attribute; inspection asks for dunders.
     if name.startswith("__") or PathFinder.find_spec(f"graphc.{name}", __path__):
         return AttributeError(f"module 'graphc' has no attribute {name!r}")
-    errors = import_module("graphc.errors")
-    error: AttributeError = errors.unknown_name(
-        "attribute of graphc", name, __all__, listing="dir(graphc)", error=errors.UnknownAttributeError
-    )
+    error: AttributeError = import_module("graphc.surface").unknown_attribute("graphc", name, __all__)
     for place in _MODULES:
         module = import_module(f"graphc.{place}")
-        found = vars(module).get(name)
-        if name in getattr(module, "__all__", ()) or getattr(found, "__module__", "") == module.__name__:
+        if name in dir(module):
             error.fix = f"did you mean graphc.{place}.{name}?"  # type: ignore[attr-defined]
     return error
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

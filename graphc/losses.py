@@ -8,6 +8,10 @@ from graphc.ir.tensor import Tensor
 from graphc.ops import activation, reductions
 from graphc.ops.arithmetic import square
 from graphc.ops.define import TensorLike, as_tensor, float_operand
+from graphc.surface import surface
+
+__all__ = ["mse", "softmax_cross_entropy"]
+__getattr__, __dir__ = surface(__name__, __all__)
 
 
 def _reduced(losses: Tensor, reduction: str) -> Tensor:
@@ -22,6 +26,11 @@ def _reduced(losses: Tensor, reduction: str) -> Tensor:
 
 def mse(predictions: TensorLike, targets: TensorLike, *, reduction: str = "none") -> Tensor:
     """Squared errors (predictions - targets)², elementwise, and their mean or sum if wanted.
+
+    Args:
+        predictions: numbers; integers become float32.
+        targets: numbers of the same rank.
+        reduction: `"none"`, `"mean"` or `"sum"` over all elements.
 
     Raises:
         ShapeError: the ranks differ; broadcasting (n,) against (n, 1) is nearly always a mistake.
@@ -43,10 +52,11 @@ def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, *, reduction: 
     Args:
         logits: floats `(..., classes)`.
         labels: integers `(...)`, or distributions of a float dtype `(..., classes)`.
-        reduction: over what is left after the last axis.
+        reduction: `"none"`, `"mean"` or `"sum"` over what is left after the last axis.
 
     Raises:
-        ShapeError: the shapes of logits and labels do not fit together.
+        ShapeError: the shapes of logits and labels do not fit together, or labels are integers and the number of
+            classes is symbolic.
     """
     scores, target = float_operand(logits), as_tensor(labels)
     if target.dtype.kind != "float":

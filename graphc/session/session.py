@@ -30,7 +30,7 @@ class Session:
     Args:
         graph: what is run; it may grow later.
         backend: a name, `"auto"`, or a backend object.
-        seed: of the initialisers and of random operations.
+        seed: of the initialisers: from 0 to 2**64 - 1; the same seed gives the same first values.
         options: of all compilations.
 
     Attributes:

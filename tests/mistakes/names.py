@@ -18,6 +18,16 @@ def function_of_another_module(m: Model) -> object:
 
 
 @mistake(UnknownNameError, AttributeError)
+def layer_that_is_not_there(m: Model) -> object:
+    return gc.nn.Linear(3, 2)  # <- here
+
+
+@mistake(UnknownNameError, AttributeError)
+def loss_by_another_name(m: Model) -> object:
+    return gc.losses.cross_entropy(m.logits, m.y)  # <- here
+
+
+@mistake(UnknownNameError, AttributeError)
 def method_that_is_a_function(m: Model) -> object:
     return m.x.mean()  # <- here
 
