@@ -22,10 +22,11 @@ from graphc.passes.manager import Context, Instrument, Pass, Record, run_passes
 from graphc.passes.pipelines import DEFAULT
 from graphc.plan.cost import flops, traffic
 from graphc.plan.data import Plan, SlotKind
+from graphc.plan.draft import COPY
 from graphc.plan.listing import listing
 from graphc.plan.liveness import plan_memory
 from graphc.plan.memory import Peak
-from graphc.plan.schedule import COPY, make_plan
+from graphc.plan.schedule import make_plan
 
 
 class Stage(NamedTuple):
@@ -88,7 +89,7 @@ class CompiledPlan:
 
     @cached_property
     def flops(self) -> Dim:
-        """Floating-point operations of a run, as a dim."""
+        """Floating-point operations of a run: a formula with `evaluate(batch=…)`, or an int if all sizes are static."""
         return flops(self.plan)
 
     @property

@@ -19,8 +19,9 @@ from graphc.ir.tensor import Tensor, apply
 from graphc.ops.indexing import SLICE
 from graphc.passes import cse
 from graphc.passes.rewriting import CANONICALISE, SIMPLIFY_PASS, STABILISE
-from graphc.plan import liveness, memory, schedule
+from graphc.plan import liveness, memory
 from graphc.plan.data import Plan, SlotKind
+from graphc.plan.draft import Draft
 from graphc.rules.engine import Rule
 from graphc.rules.pattern import Match
 from graphc_numpy import NumpyBackend, emit
@@ -80,17 +81,17 @@ def _blind_to_views(plan: Plan) -> dict[int, int]:
     return {index: position for position, step in enumerate(plan.steps) for index in step.inputs}
 
 
-_last_uses, _readers = liveness._last_uses, schedule._Scheduler._readers
+_last_uses, _readers = liveness._last_uses, Draft.readers
 
 
 def _too_early(plan: Plan) -> dict[int, int]:
     return {index: position - 1 for index, position in _last_uses(plan).items()}
 
 
-def _of_arena_only(scheduler: Any) -> Any:
-    found = _readers(scheduler)
+def _of_arena_only(draft: Draft) -> Any:
+    found = _readers(draft)
     for index in list(found):
-        if scheduler.slots[index].kind is SlotKind.STATE:
+        if draft.slots[index].kind is SlotKind.STATE:
             del found[index]
     return found
 
@@ -132,7 +133,7 @@ PLANS: dict[str, Break] = {
     "lifetimes are blind to views": attribute(liveness, "_last_uses", _blind_to_views),
     "values die a step too early": attribute(liveness, "_last_uses", _too_early),
     "buffers overlap": lambda patch: patch.setattr("graphc_numpy.program.pack", _half),
-    "old states are read after they are overwritten": attribute(schedule._Scheduler, "_readers", _of_arena_only),
+    "old states are read after they are overwritten": attribute(Draft, "readers", _of_arena_only),
     "a where writes over its condition's branch": attribute(
         NUMPY_BACKEND,
         "_CAPABILITIES",
