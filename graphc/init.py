@@ -162,6 +162,10 @@ def uniform(low: float = -0.05, high: float = 0.05) -> Initializer:
 
     Rounding to the dtype may give `high` itself. The defaults are those of Keras' `RandomUniform`.
 
+    Args:
+        low: the lower limit.
+        high: the upper limit.
+
     Raises:
         ArgumentError: `low` is not below `high`, or one of them or their difference is not finite.
     """
@@ -185,6 +189,10 @@ def normal(mean: float = 0.0, stddev: float = 0.05) -> Initializer:
 
     The defaults are those of Keras' `RandomNormal`.
 
+    Args:
+        mean: of the values.
+        stddev: their standard deviation.
+
     Raises:
         ArgumentError: `stddev` is negative, or one of the two is not finite.
     """
@@ -200,6 +208,10 @@ def truncated_normal(mean: float = 0.0, stddev: float = 0.05) -> Initializer:
 
     `stddev` is that of the normal before the cut, as in TensorFlow, JAX and Keras; what remains has 0.8796
     times that. The defaults are those of Keras' `TruncatedNormal`.
+
+    Args:
+        mean: of the values.
+        stddev: the standard deviation before the cut.
 
     Raises:
         ArgumentError: `stddev` is negative, or one of the two is not finite.

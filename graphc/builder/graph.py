@@ -176,6 +176,11 @@ def _source(op: OpDef, graph: Graph, **attrs: Any) -> Tensor:
 def constant(value: TensorLike, *, name: str | None = None, dtype: Any = None) -> Tensor:
     """A tensor with a fixed value, copied and frozen. A named one belongs to the open graph, to be fetched by name.
 
+    Args:
+        value: a number, an array, a nested list, or a tensor.
+        name: made unique in the graph.
+        dtype: by default that of the value; floats are rounded to it, nothing else may be lost.
+
     Raises:
         GraphMismatchError: a name is given, and no graph is open.
         DTypeError: the value does not fit into the dtype.

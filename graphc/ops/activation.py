@@ -67,7 +67,12 @@ GELU = define("gelu", Kind.COMPOSITE, _same_type, None, dtypes=FLOAT, decompose=
 
 @public
 def gelu(x: TensorLike, /, *, approximate: bool = False) -> Tensor:
-    """x · Φ(x) with the normal distribution Φ, or its tanh approximation (Hendrycks and Gimpel, 2016)."""
+    """x · Φ(x) with the normal distribution Φ, or its tanh approximation (Hendrycks and Gimpel, 2016).
+
+    Args:
+        x: numbers; integers become float32.
+        approximate: whether to take the tanh approximation.
+    """
     return apply(GELU, (float_operand(x),), approximate=bool(approximate))
 
 
@@ -120,7 +125,12 @@ SOFTMAX = define(
 
 @public
 def softmax(x: TensorLike, /, *, axis: int = -1) -> Tensor:
-    """exp(x) / Σ exp(x) along an axis, without overflow."""
+    """exp(x) / Σ exp(x) along an axis, without overflow.
+
+    Args:
+        x: numbers; integers become float32.
+        axis: the axis of the classes.
+    """
     node = float_operand(x)
     return apply(SOFTMAX, (node,), axis=normalise_axis(axis, node.ndim))
 
@@ -143,7 +153,12 @@ LOG_SOFTMAX = define(
 
 @public
 def log_softmax(x: TensorLike, /, *, axis: int = -1) -> Tensor:
-    """log(softmax(x)) along an axis, finite for finite x."""
+    """log(softmax(x)) along an axis, finite for finite x.
+
+    Args:
+        x: numbers; integers become float32.
+        axis: the axis of the classes.
+    """
     node = float_operand(x)
     return apply(LOG_SOFTMAX, (node,), axis=normalise_axis(axis, node.ndim))
 

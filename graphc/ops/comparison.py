@@ -243,7 +243,13 @@ def maximum(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 
 @public
 def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
-    """x limited to [min, max]; NaN stays NaN. max wins over min. At a limit the gradient is 1/2."""
+    """x limited to [min, max]; NaN stays NaN. max wins over min. At a limit the gradient is 1/2.
+
+    Args:
+        x: numbers.
+        min: a lower limit that broadcasts with x, or `None` for none.
+        max: an upper limit, likewise.
+    """
     node = as_tensor(x)
     if min is not None:
         node = maximum(node, min)

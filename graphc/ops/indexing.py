@@ -316,7 +316,13 @@ def scatter_add(x: TensorLike, indices: TensorLike, values: TensorLike, /, *, ax
 
 @public
 def one_hot(indices: TensorLike, depth: int, /, *, dtype: Any = float32) -> Tensor:
-    """Ones at the given positions along a new last axis of size `depth`; all zeros for one out of range."""
+    """Ones at the given positions along a new last axis of size `depth`; all zeros for one out of range.
+
+    Args:
+        indices: integers of any shape.
+        depth: the number of classes.
+        dtype: of the ones and zeros.
+    """
     positions = index_operand(indices, "one_hot")
     (classes,) = as_shape(depth)
     if not isinstance(classes, _INTS):

@@ -116,7 +116,12 @@ PERMUTE_DIMS = define(
 
 @public
 def permute_dims(x: TensorLike, /, axes: Sequence[int] | None = None) -> Tensor:
-    """The axes in another order: axis i of the result is axis `axes[i]` of x; reversed for `None`."""
+    """The axes in another order: axis i of the result is axis `axes[i]` of x; reversed for `None`.
+
+    Args:
+        x: a tensor.
+        axes: each axis of x once; negative ones count from the end.
+    """
     node = as_tensor(x)
     given = range(node.ndim)[::-1] if axes is None else axes if isinstance(axes, (tuple, list, range)) else (axes,)
     order = tuple(normalise_axis(axis, node.ndim) for axis in given)
@@ -170,7 +175,12 @@ def broadcast_to(x: TensorLike, /, shape: Any) -> Tensor:
 
 @public
 def expand_dims(x: TensorLike, /, axis: int | Sequence[int] = 0) -> Tensor:
-    """New axes of size 1 at the positions `axis` of the result."""
+    """New axes of size 1 at the positions `axis` of the result.
+
+    Args:
+        x: a tensor.
+        axis: an int or several; negative ones count from the end of the result.
+    """
     node = as_tensor(x)
     count = len(axis) if isinstance(axis, (tuple, list)) else 1
     axes = normalise_axes(axis, node.ndim + count)
@@ -259,7 +269,12 @@ def _operands(what: str, arrays: Any) -> list[Tensor]:
 
 @public
 def concat(arrays: Sequence[TensorLike], /, *, axis: int | None = 0) -> Tensor:
-    """Tensors joined along an existing axis; flattened first if `axis` is `None`."""
+    """Tensors joined along an existing axis; flattened first if `axis` is `None`.
+
+    Args:
+        arrays: a list of tensors that agree in all other sizes.
+        axis: an int, or `None`.
+    """
     nodes = _operands("concat", arrays)
     if axis is None:
         nodes, axis = [reshape(node, (-1,)) for node in nodes], 0
@@ -269,7 +284,12 @@ def concat(arrays: Sequence[TensorLike], /, *, axis: int | None = 0) -> Tensor:
 
 @public
 def stack(arrays: Sequence[TensorLike], /, *, axis: int = 0) -> Tensor:
-    """Tensors of one shape joined along a new axis."""
+    """Tensors of one shape joined along a new axis.
+
+    Args:
+        arrays: a list of tensors of one shape.
+        axis: position of the new axis in the result.
+    """
     nodes = _operands("stack", arrays)
     for node in nodes:
         if not compatible(node.type, nodes[0].type):

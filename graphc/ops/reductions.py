@@ -74,6 +74,12 @@ def sum(x: TensorLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: boo
     """The sum over axes; 0 over none. Integers and bools are summed in int64 or uint64.
 
     The order of summation is the backend's: the error is bounded by γₙ·Σ|terms|.
+
+    Args:
+        x: numbers or bools.
+        axis: an int, several, or `None` for all.
+        dtype: of the terms and the result.
+        keepdims: whether the reduced axes stay, with size 1.
     """
     node = _summand(x, dtype)
     return apply(SUM, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
@@ -123,7 +129,14 @@ PROD = reduction("prod", NUMERIC, (_prod_vjp,), array_fn=_in_own_dtype("prod"))
 
 @public
 def prod(x: TensorLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
-    """The product over axes; 1 over none. Integers and bools are multiplied in int64 or uint64."""
+    """The product over axes; 1 over none. Integers and bools are multiplied in int64 or uint64.
+
+    Args:
+        x: numbers or bools.
+        axis: an int, several, or `None` for all.
+        dtype: of the terms and the result.
+        keepdims: whether the reduced axes stay, with size 1.
+    """
     node = _summand(x, dtype)
     return apply(PROD, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
@@ -139,7 +152,13 @@ MIN = reduction("min", NUMERIC, (_extreme_vjp,), nonempty=True)
 
 @public
 def min(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The smallest element over axes, NaN if there is one. Ties share the gradient. Not over empty axes."""
+    """The smallest element over axes, NaN if there is one. Ties share the gradient. Not over empty axes.
+
+    Args:
+        x: numbers.
+        axis: an int, several, or `None` for all.
+        keepdims: whether the reduced axes stay, with size 1.
+    """
     node = as_tensor(x)
     return apply(MIN, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
@@ -149,7 +168,13 @@ MAX = reduction("max", NUMERIC, (_extreme_vjp,), nonempty=True)
 
 @public
 def max(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The largest element over axes, NaN if there is one. Ties share the gradient. Not over empty axes."""
+    """The largest element over axes, NaN if there is one. Ties share the gradient. Not over empty axes.
+
+    Args:
+        x: numbers.
+        axis: an int, several, or `None` for all.
+        keepdims: whether the reduced axes stay, with size 1.
+    """
     node = as_tensor(x)
     return apply(MAX, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
@@ -159,7 +184,13 @@ ANY = reduction("any", BOOL, _DISCRETE)
 
 @public
 def any(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Whether some element is true (non-zero); False over none."""
+    """Whether some element is true (non-zero); False over none.
+
+    Args:
+        x: bools or numbers.
+        axis: an int, several, or `None` for all.
+        keepdims: whether the reduced axes stay, with size 1.
+    """
     node = bool_operand(x)
     return apply(ANY, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
@@ -169,7 +200,13 @@ ALL = reduction("all", BOOL, _DISCRETE)
 
 @public
 def all(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Whether all elements are true (non-zero); True over none."""
+    """Whether all elements are true (non-zero); True over none.
+
+    Args:
+        x: bools or numbers.
+        axis: an int, several, or `None` for all.
+        keepdims: whether the reduced axes stay, with size 1.
+    """
     node = bool_operand(x)
     return apply(ALL, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
@@ -199,19 +236,37 @@ def _position(op: Any, x: TensorLike, axis: int | None, keepdims: bool) -> Tenso
 
 @public
 def argmin(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the first smallest element (the first NaN, if any), int64; `None` flattens first."""
+    """The position of the first smallest element (the first NaN, if any), int64; `None` flattens first.
+
+    Args:
+        x: numbers or bools.
+        axis: an int, or `None` to flatten x first.
+        keepdims: whether the reduced axis stays, with size 1.
+    """
     return _position(ARGMIN, x, axis, keepdims)
 
 
 @public
 def argmax(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the first largest element (the first NaN, if any), int64; `None` flattens first."""
+    """The position of the first largest element (the first NaN, if any), int64; `None` flattens first.
+
+    Args:
+        x: numbers or bools.
+        axis: an int, or `None` to flatten x first.
+        keepdims: whether the reduced axis stays, with size 1.
+    """
     return _position(ARGMAX, x, axis, keepdims)
 
 
 @public
 def mean(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The arithmetic mean over axes; NaN over none. Integers become float32."""
+    """The arithmetic mean over axes; NaN over none. Integers become float32.
+
+    Args:
+        x: numbers or bools.
+        axis: an int, several, or `None` for all.
+        keepdims: whether the reduced axes stay, with size 1.
+    """
     node = float_operand(x)
     axes = normalise_axes(axis, node.ndim)
     count = dims.product(node.shape[a] for a in axes)
@@ -220,7 +275,14 @@ def mean(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tens
 
 @public
 def var(x: TensorLike, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """The variance over axes, Σ(x - mean)² / max(n - correction, 0), in two passes."""
+    """The variance over axes, Σ(x - mean)² / max(n - correction, 0), in two passes.
+
+    Args:
+        x: numbers or bools; integers become float32.
+        axis: an int, several, or `None` for all.
+        correction: 0 for the variance of a population, 1 for that of a sample.
+        keepdims: whether the reduced axes stay, with size 1.
+    """
     node = float_operand(x)
     axes = normalise_axes(axis, node.ndim)
     centred = node - mean(node, axis=axes, keepdims=True)
@@ -232,7 +294,14 @@ def var(x: TensorLike, /, *, axis: Axes = None, correction: float = 0.0, keepdim
 
 @public
 def std(x: TensorLike, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """The standard deviation over axes, sqrt(var)."""
+    """The standard deviation over axes, sqrt(var).
+
+    Args:
+        x: numbers or bools; integers become float32.
+        axis: an int, several, or `None` for all.
+        correction: see `var`.
+        keepdims: whether the reduced axes stay, with size 1.
+    """
     return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
 
 
@@ -279,6 +348,12 @@ LOGSUMEXP = define(
 
 @public
 def logsumexp(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """log Σ exp(x) over axes, without overflow. Not over empty axes."""
+    """log Σ exp(x) over axes, without overflow. Not over empty axes.
+
+    Args:
+        x: numbers; integers become float32.
+        axis: an int, several, or `None` for all.
+        keepdims: whether the reduced axes stay, with size 1.
+    """
     node = float_operand(x)
     return apply(LOGSUMEXP, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))

@@ -44,7 +44,12 @@ DIM_VALUE = define(
 
 @public
 def dim_value(dim: Dim, dtype: Any = int64) -> Tensor:
-    """A size as a scalar tensor, for example `gc.dim_value(x.shape[0])`; a constant if it is static."""
+    """A size as a scalar tensor, for example `gc.dim_value(x.shape[0])`; a constant if it is static.
+
+    Args:
+        dim: an entry of a shape, or a formula of such.
+        dtype: of the result.
+    """
     dtype = as_dtype(dtype)
     (size,) = as_shape(dim)
     if isinstance(size, dims.Poly):
@@ -56,7 +61,9 @@ def dim_value(dim: Dim, dtype: Any = int64) -> Tensor:
 def asarray(value: TensorLike, /, *, dtype: Any = None) -> Tensor:
     """A tensor with the value of a number, an array or a nested list, which is copied and frozen.
 
-    Without `dtype`, arrays keep theirs, Python floats become float32 and ints int64.
+    Args:
+        value: a number, an array, a nested list, or a tensor.
+        dtype: by default arrays keep theirs, Python floats become float32 and ints int64.
     """
     if dtype is None or isinstance(value, (Tensor, np.ndarray)):
         node = as_tensor(value)
@@ -66,20 +73,36 @@ def asarray(value: TensorLike, /, *, dtype: Any = None) -> Tensor:
 
 @public
 def full(shape: Any, fill_value: TensorLike, *, dtype: Any = None) -> Tensor:
-    """A tensor that is filled with one value."""
+    """A tensor that is filled with one value.
+
+    Args:
+        shape: ints or dims, such as `x.shape`; an int for one axis.
+        fill_value: a number, or a scalar tensor.
+        dtype: by default that of the value.
+    """
     value = as_tensor(fill_value) if dtype is None else convert(fill_value, as_dtype(dtype))
     return broadcast_to(value, as_shape(shape))
 
 
 @public
 def zeros(shape: Any, *, dtype: Any = float32) -> Tensor:
-    """A tensor of zeros."""
+    """A tensor of zeros.
+
+    Args:
+        shape: ints or dims, such as `x.shape`; an int for one axis.
+        dtype: element type.
+    """
     return full(shape, 0, dtype=float32 if dtype is None else dtype)
 
 
 @public
 def ones(shape: Any, *, dtype: Any = float32) -> Tensor:
-    """A tensor of ones."""
+    """A tensor of ones.
+
+    Args:
+        shape: ints or dims, such as `x.shape`; an int for one axis.
+        dtype: element type.
+    """
     return full(shape, 1, dtype=float32 if dtype is None else dtype)
 
 
@@ -90,25 +113,48 @@ def _like(x: TensorLike, value: TensorLike, dtype: Any) -> Tensor:
 
 @public
 def full_like(x: TensorLike, /, fill_value: TensorLike, *, dtype: Any = None) -> Tensor:
-    """A tensor of the shape (and dtype) of x that is filled with one value."""
+    """A tensor of the shape (and dtype) of x that is filled with one value.
+
+    Args:
+        x: gives the shape.
+        fill_value: a number, or a scalar tensor.
+        dtype: by default that of x.
+    """
     return _like(x, fill_value, dtype)
 
 
 @public
 def zeros_like(x: TensorLike, /, *, dtype: Any = None) -> Tensor:
-    """A tensor of zeros of the shape (and dtype) of x."""
+    """A tensor of zeros of the shape (and dtype) of x.
+
+    Args:
+        x: gives the shape.
+        dtype: by default that of x.
+    """
     return _like(x, 0, dtype)
 
 
 @public
 def ones_like(x: TensorLike, /, *, dtype: Any = None) -> Tensor:
-    """A tensor of ones of the shape (and dtype) of x."""
+    """A tensor of ones of the shape (and dtype) of x.
+
+    Args:
+        x: gives the shape.
+        dtype: by default that of x.
+    """
     return _like(x, 1, dtype)
 
 
 @public
 def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None) -> Tensor:
-    """Evenly spaced numbers in [start, stop): int64 if all are ints, else float32. The sizes are static."""
+    """Evenly spaced numbers in [start, stop): int64 if all are ints, else float32. The sizes are static.
+
+    Args:
+        start: the first number; with no stop, the stop, and numbers start at 0.
+        stop: where they end; it is left out.
+        step: the distance, not 0; negative to count down.
+        dtype: by default int64 or float32, see above.
+    """
     if stop is None:
         start, stop = 0, start
     limits = (start, stop, step)
@@ -126,6 +172,13 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
 
 @public
 def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = float32) -> Tensor:
-    """Ones on the k-th diagonal, zeros elsewhere."""
+    """Ones on the k-th diagonal, zeros elsewhere.
+
+    Args:
+        n_rows: number of rows, static.
+        n_cols: number of columns; as many as rows by default.
+        k: 0 is the main diagonal, positive above, negative below.
+        dtype: element type.
+    """
     rows, columns = map(operator.index, as_shape((n_rows, n_rows if n_cols is None else n_cols)))
     return constant_node(np.eye(rows, columns, operator.index(k), as_dtype(dtype).numpy))

@@ -83,6 +83,10 @@ CHECK_NUMERICS = define(
 def check_numerics(x: TensorLike, /, message: str = "") -> Tensor:
     """x itself; a run in which it holds a NaN or an infinity fails, naming this line, and commits nothing.
 
+    Args:
+        x: floats.
+        message: a word of your own in the error.
+
     Raises:
         NumericsError: when it runs.
     """
@@ -100,5 +104,10 @@ PRINT = define("print", Kind.EFFECT, _unchanged, (lambda ct, node: ct,), array_f
 
 @public
 def print(x: TensorLike, /, label: str = "") -> Tensor:
-    """x itself; a run that needs the result writes the label and the value to standard output."""
+    """x itself; a run that needs the result writes the label and the value to standard output.
+
+    Args:
+        x: a tensor.
+        label: what is written in front of the value.
+    """
     return apply(PRINT, (as_tensor(x),), label=label)

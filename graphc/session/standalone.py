@@ -27,6 +27,12 @@ def compile_function(
 ) -> Executable:
     """`gc.compile`: an executable without a session, for a graph without variables.
 
+    Args:
+        outputs: tensors, nested at will.
+        inputs: placeholders, in the order of the arguments.
+        backend: a name, `"auto"`, or a backend object.
+        options: of the compilation.
+
     Raises:
         ArgumentError: the graph has variables.
         FeedError: an input is no placeholder, or a needed one is missing.
@@ -71,6 +77,9 @@ def _require_placeholder(node: object) -> None:
 
 def evaluate(tensor: Any) -> Any:
     """The value of tensors that need no feeds and no variables, computed at once: for exploring.
+
+    Args:
+        tensor: a tensor, or tensors nested at will.
 
     Raises:
         FeedError: a tensor depends on a placeholder.
