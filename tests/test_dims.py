@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from graphc import ops
-from graphc.errors import NO_ORIGINS, GraphcError, OutOfRangeError, ShapeError, StaticGraphError
+from graphc.errors import (
+    NO_ORIGINS,
+    ArgumentError,
+    GraphcError,
+    OutOfRangeError,
+    ShapeError,
+    StaticGraphError,
+    UnknownNameError,
+)
 from graphc.ir import dims
 from graphc.ir.dims import Dim, Poly, symbol
 from graphc.ir.dtype import float32
@@ -374,3 +382,16 @@ def test_a_symbol_never_broadcasts_as_one() -> None:
     assert not node.guards[0].holds({"a": 1})
     expanded = broadcast_to(placeholder(A), (B,))
     assert not expanded.guards[0].holds({"a": 1, "b": 4})
+
+
+def test_formulas_are_evaluated_by_name() -> None:
+    """Also where a symbol is called as a parameter of `evaluate` is."""
+    n, own, sizes = dims.symbol("n"), dims.symbol("self"), dims.symbol("sizes")
+    formula = n * n + own // 2 + sizes
+    assert isinstance(formula, dims.Poly)
+    assert formula.evaluate({"n": 3, "unused": 1}, self=5, sizes=np.int32(7)) == 9 + 2 + 7
+    for wrong in ({"n": 3}, {"n": True, "self": 1, "sizes": 1}, {"n": 3.0, "self": 1, "sizes": 1}):
+        with pytest.raises(ArgumentError):
+            formula.evaluate(wrong)
+    with pytest.raises(UnknownNameError, match="named 'slf'"):
+        formula.evaluate(n=3, slf=1, sizes=1)

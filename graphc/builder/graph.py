@@ -245,16 +245,16 @@ class Variable(VariableNode):
         super().__init__(VARIABLE, attrs, graph, value, bool(trainable))
         graph.variables[unique] = graph.names[unique] = self
 
-    def __iadd__(self, other: object) -> NoReturn:
+    def __iadd__(self, other: Any) -> Tensor:
         self._not_in_place("+=", "gc.assign_add({}, …)")
 
-    def __isub__(self, other: object) -> NoReturn:
+    def __isub__(self, other: Any) -> Tensor:
         self._not_in_place("-=", "gc.assign_sub({}, …)")
 
-    def __imul__(self, other: object) -> NoReturn:
+    def __imul__(self, other: Any) -> Tensor:
         self._not_in_place("*=", "gc.assign({0}, {0} * …)")
 
-    def __itruediv__(self, other: object) -> NoReturn:
+    def __itruediv__(self, other: Any) -> Tensor:
         self._not_in_place("/=", "gc.assign({0}, {0} / …)")
 
     def _not_in_place(self, operator: str, update: str) -> NoReturn:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, NoReturn, TypeAlias, Union
 
-from graphc.errors import NO_ORIGINS, Origins, ShapeError, StaticGraphError
+from graphc.errors import NO_ORIGINS, ArgumentError, Origins, ShapeError, StaticGraphError, unknown_name
 
 Dim: TypeAlias = Union[int, "Poly"]
 Shape: TypeAlias = tuple[Dim, ...]
@@ -77,6 +77,15 @@ class Poly:
         self._no_value("two sizes of which one is known to be smaller")
 
     __le__ = __gt__ = __ge__ = __lt__
+
+    def evaluate(self, sizes: Mapping[str, int] | None = None, /, **more: int) -> int:
+        """The value for given sizes of the symbols: `formula.evaluate(batch=3)`.
+
+        Raises:
+            UnknownNameError: a symbol has no size, and something else has one.
+            ArgumentError: a symbol has no size, or one that is no int >= 0.
+        """
+        return evaluate(self, named_sizes([self], sizes, more))
 
     def __str__(self) -> str:
         if not self._text:
@@ -306,6 +315,43 @@ def evaluate(dim: Dim, sizes: Mapping[str, int]) -> int:
             factor *= _evaluate_atom(atom, sizes) ** power
         total += factor
     return total
+
+
+def named_sizes(formulas: Iterable[Dim], sizes: object, more: Mapping[str, object]) -> dict[str, int]:
+    """The sizes that a user gives for the symbols of some formulas; those of other symbols are dropped.
+
+    Raises:
+        UnknownNameError: a symbol has no size, and something else has one.
+        ArgumentError: a symbol has no size, or one that is no int >= 0.
+    """
+    needed = symbols(formulas)
+    example = "formula.evaluate(" + ", ".join(f"{name}=32" for name in needed) + ")"
+    if sizes is not None and not isinstance(sizes, Mapping):
+        raise ArgumentError(
+            "sizes are given by name", expected=", ".join(needed) or "nothing", got=repr(sizes), fix=example
+        )
+    given = {**(sizes or {}), **more}
+    for name in needed:
+        if name in given:
+            continue
+        for other in given:
+            if other not in needed:
+                raise unknown_name("symbolic size", other, needed)
+        raise ArgumentError(
+            f"the size {name!r} is not given",
+            expected="a size for each of: " + ", ".join(needed),
+            got="sizes for " + (", ".join(given) or "nothing"),
+            fix=example,
+        )
+    return {name: _size_value(name, given[name]) for name in needed}
+
+
+def _size_value(name: str, value: object) -> int:
+    if isinstance(value, (int, numbers.Integral)) and not isinstance(value, bool) and int(value) >= 0:
+        return int(value)
+    raise ArgumentError(
+        f"this cannot be the size {name!r}", expected="an int >= 0", got=repr(value), fix=f"{name}=32, for example"
+    )
 
 
 def _evaluate_atom(atom: Atom, sizes: Mapping[str, int]) -> int:

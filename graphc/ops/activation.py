@@ -174,6 +174,12 @@ def _cross_entropy_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any])
             expected="logits of a float dtype, labels of an integer dtype",
             fix="convert with .astype",
         )
+    if logits.ndim and not isinstance(logits.shape[-1], int):  # what it is made of needs a number for its one-hot rows
+        raise ShapeError(
+            "the number of classes must be static",
+            expected="logits whose last size is a number",
+            fix="declare it as a number in the placeholder's shape, or give the variable of the last layer that size",
+        )
     if logits.ndim != labels.ndim + 1:
         raise ShapeError(
             "the labels must have one axis less than the logits",
@@ -196,13 +202,7 @@ def _cross_entropy_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any])
 
 def _class_mask(labels: Tensor, logits: Tensor) -> Tensor:
     classes = logits.shape[-1]
-    if not isinstance(classes, int):
-        raise ShapeError(
-            "softmax_cross_entropy: the number of classes must be static",
-            expected="logits whose last size is a number",
-            got=str(logits.type),
-            fix="declare it as a number in the placeholder's shape, or give the variable of the last layer that size",
-        )
+    assert isinstance(classes, int)
     return one_hot(labels, classes, dtype=bool)
 
 
@@ -253,6 +253,9 @@ def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, /) -> Tensor:
 
     Returns:
         Losses `(...)`.
+
+    Raises:
+        ShapeError: the shapes do not fit together, or the number of classes is symbolic.
     """
     node = apply(SOFTMAX_CROSS_ENTROPY, (float_operand(logits), index_operand(labels, "softmax_cross_entropy")))
     return project(node, 0)

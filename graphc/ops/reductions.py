@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphc.errors import GradientNotImplementedError
+from graphc.errors import ArgumentError, DTypeError, GradientNotImplementedError
 from graphc.ir import dims
-from graphc.ir.dtype import BOOL, FLOAT, NUMERIC, DType, as_dtype, bool_, int64, uint64
+from graphc.ir.dtype import BOOL, FLOAT, NUMERIC, DType, as_dtype, bool_, int64, names, uint64
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
@@ -88,11 +88,7 @@ def sum(x: TensorLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: boo
 def _product_of_others(x: Tensor) -> Tensor:
     """Along the last axis, the product of all elements but one's own: a tree, as 0 cannot be divided out."""
     length = x.shape[-1]
-    if not isinstance(length, int):
-        raise GradientNotImplementedError(
-            "the gradient of prod over an axis of symbolic size is not implemented",
-            fix="make the axis static, or use exp(sum(log(x)))",
-        )
+    assert isinstance(length, int)
     batch = x.shape[:-1]
     if length <= 1:
         return broadcast_to(convert(1.0, x.dtype), x.shape)
@@ -106,6 +102,14 @@ def _product_of_others(x: Tensor) -> Tensor:
 
 def _prod_vjp(ct: Tensor, node: Tensor) -> Tensor:
     from_permuted, permuted = _axes_last(node)
+    if not isinstance(permuted.shape[-1], int):
+        raise GradientNotImplementedError(
+            "the gradient of prod over an axis of symbolic size is not implemented",
+            expected="axes of static sizes",
+            got=f"{node.inputs[0]!r}, over {permuted.shape[-1]} elements each",
+            fix="make the axes static; or, for positive x, gc.exp(gc.sum(gc.log(x), axis=axis))",
+            origins=node.origins,
+        )
     return broadcast_to(keep_axes(ct, node), node.inputs[0].shape) * from_permuted(_product_of_others(permuted))
 
 
@@ -150,6 +154,18 @@ def _extreme_vjp(ct: Tensor, node: Tensor) -> Tensor:
 MIN = reduction("min", NUMERIC, (_extreme_vjp,), nonempty=True)
 
 
+def _ordered(x: TensorLike, name: str, instead: str) -> Tensor:
+    node = as_tensor(x)
+    if node.dtype is not bool_:
+        return node
+    raise DTypeError(
+        f"{name} does not take bool",
+        expected=names(NUMERIC),
+        got=repr(node),
+        fix=f"gc.{instead}(x, axis=axis) is the {name} of truth values; of numbers: x.astype(gc.int64)",
+    )
+
+
 @public
 def min(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The smallest element over axes, NaN if there is one. Ties share the gradient. Not over empty axes.
@@ -159,7 +175,7 @@ def min(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tenso
         axis: an int, several, or `None` for all.
         keepdims: whether the reduced axes stay, with size 1.
     """
-    node = as_tensor(x)
+    node = _ordered(x, "min", "all")
     return apply(MIN, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
 
@@ -175,7 +191,7 @@ def max(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tenso
         axis: an int, several, or `None` for all.
         keepdims: whether the reduced axes stay, with size 1.
     """
-    node = as_tensor(x)
+    node = _ordered(x, "max", "any")
     return apply(MAX, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
 
@@ -221,7 +237,7 @@ ARGMIN = define("argmin", Kind.REDUCTION, _position_type, _DISCRETE, dtypes=NUME
 ARGMAX = define("argmax", Kind.REDUCTION, _position_type, _DISCRETE, dtypes=NUMERIC, array_fn="argmax")
 
 
-def _position(op: Any, x: TensorLike, axis: int | None, keepdims: bool) -> Tensor:
+def _position(op: Any, x: TensorLike, axis: Any, keepdims: bool) -> Tensor:
     node = as_tensor(x)
     if node.dtype is bool_:
         node = convert(node, int64)
@@ -229,6 +245,13 @@ def _position(op: Any, x: TensorLike, axis: int | None, keepdims: bool) -> Tenso
     if axis is None:
         position = apply(op, (reshape(node, (node.size,)),), axis=0)
         return reshape(position, (1,) * rank) if keepdims else position
+    if isinstance(axis, (tuple, list)):
+        raise ArgumentError(
+            f"{op.name} finds positions along one axis",
+            expected="an int, or None for the position in the flattened tensor",
+            got=repr(axis),
+            fix=f"gc.reshape(x, …) joins several axes into one; gc.{op.name}(x) goes over all of them",
+        )
     axis = normalise_axis(axis, rank)
     position = apply(op, (node,), axis=axis)
     return reshape(position, reduced_shape(node.shape, (axis,), keepdims=True)) if keepdims else position

@@ -34,9 +34,13 @@ class Peak:
     def __init__(self, candidates: Sequence[Dim]) -> None:
         self.candidates = tuple(candidates) or (0,)
 
-    def evaluate(self, sizes: Mapping[str, int] | None = None, **more: int) -> int:
-        """The number of bytes for given sizes of the symbols."""
-        known = {**(sizes or {}), **more}
+    def evaluate(self, sizes: Mapping[str, int] | None = None, /, **more: int) -> int:
+        """The number of bytes for given sizes of the symbols: `peak.evaluate(batch=3)`.
+
+        Raises:
+            UnknownNameError, ArgumentError: as `Poly.evaluate`.
+        """
+        known = dims.named_sizes(self.candidates, sizes, more)
         return max(dims.evaluate(candidate, known) for candidate in self.candidates)
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ import graphc as gc
 from graphc.errors import (
     ArgumentError,
     DTypeError,
+    GradientNotImplementedError,
     GraphMismatchError,
     NotConnectedError,
     NotDifferentiableError,
@@ -180,3 +181,9 @@ def minimize_a_variable_of_integers(m: Model) -> object:
     with gc.Graph("integers"):
         v = gc.Variable([1, 2], name="v")
     return gc.optim.SGD(0.5).minimize(gc.sum(v * 0.5), v)  # <- here
+
+
+@mistake(GradientNotImplementedError, NotImplementedError)
+def gradient_of_prod_over_a_batch(m: Model) -> None:
+    products = gc.prod(m.logits, axis=0)  # <- here
+    gc.gradients(gc.sum(products), m.w)

@@ -14,8 +14,10 @@ from graphc.errors import (
     NumericsError,
     OutOfRangeError,
     SessionError,
+    UnknownNameError,
     UnsupportedError,
 )
+from graphc.ir.dims import Poly
 
 from .model import Model, X, Y, mistake
 
@@ -231,3 +233,30 @@ def compile_with_one_feed_bare(m: Model) -> object:
 @mistake(FetchError, ValueError)
 def evaluate_a_number(m: Model) -> object:
     return gc.evaluate(3.0)  # <- here
+
+
+@mistake(UnknownNameError, LookupError)
+def peak_with_a_misspelt_size(m: Model) -> object:
+    return m.step.plan.peak_bytes.evaluate(bach=3)  # <- here
+
+
+@mistake(ArgumentError, ValueError)
+def peak_without_a_size(m: Model) -> object:
+    return m.step.plan.peak_bytes.evaluate()  # <- here
+
+
+@mistake(ArgumentError, ValueError)
+def peak_by_position(m: Model) -> object:
+    return m.step.plan.peak_bytes.evaluate(4)  # type: ignore[arg-type]  # <- here
+
+
+@mistake(ArgumentError, ValueError)
+def peak_of_a_negative_size(m: Model) -> object:
+    return m.step.plan.peak_bytes.evaluate(batch=-3)  # <- here
+
+
+@mistake(ArgumentError, ValueError)
+def flops_of_half_a_row(m: Model) -> object:
+    flops = m.step.plan.flops
+    assert isinstance(flops, Poly)
+    return flops.evaluate(batch=2.5)  # type: ignore[arg-type]  # <- here

@@ -229,3 +229,25 @@ def array_that_loses_digits(m: Model) -> object:
 @mistake(DTypeError, TypeError)
 def dtype_that_is_none(m: Model) -> object:
     return m.x.astype(None)  # <- here
+
+
+@mistake(ShapeError, ValueError)
+def loss_with_a_symbolic_number_of_classes(m: Model) -> object:
+    with m.graph:
+        z = gc.placeholder("z", shape=("batch", "classes"))
+    return gc.losses.softmax_cross_entropy(z, m.y)  # <- here
+
+
+@mistake(DTypeError, TypeError)
+def max_of_bools(m: Model) -> object:
+    return gc.max(m.x > 0, axis=0)  # <- here
+
+
+@mistake(DTypeError, TypeError)
+def min_of_bools(m: Model) -> object:
+    return gc.min(m.x > 0)  # <- here
+
+
+@mistake(ArgumentError, ValueError)
+def argmax_over_two_axes(m: Model) -> object:
+    return gc.argmax(m.x, axis=(0, 1))  # <- here
