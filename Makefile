@@ -13,6 +13,7 @@ help:
 	@echo 'make bench       run the benchmarks'
 	@echo 'make jax         install the jax extra, or try it again'
 	@echo 'make clean       remove .venv, caches and build outputs'
+	@echo 'GRAPHC_DEMO_JAX=0 make demo does not try to install the optional jax extra (125 MB)'
 	@echo 'PYTHON=/path/to/python3 make ... chooses the Python that .venv is made with'
 
 demo:
