@@ -15,7 +15,7 @@ import numpy as np
 
 from graphc import reference
 from graphc.compiler import CompiledPlan, compile_graph
-from graphc.errors import NO_ORIGINS, GraphcError, Origins
+from graphc.errors import NO_ORIGINS, ArgumentError, GraphcError, Origins
 from graphc.ir.graph import Graph
 from graphc.ir.ledger import Hit
 from graphc.ir.opdef import Kind
@@ -77,7 +77,7 @@ def _differs(a: np.ndarray, b: np.ndarray) -> bool:
     return not bool(off <= allowed)
 
 
-def bisect(executable: Executable, *args: Any, is_wrong: IsWrong = differs, **kwargs: Any) -> Culprit:
+def bisect(executable: Executable, /, *args: Any, is_wrong: IsWrong = differs, **kwargs: Any) -> Culprit:
     """Finds out why a call gives a wrong answer. The session's variables keep their values.
 
     Args:
@@ -87,8 +87,16 @@ def bisect(executable: Executable, *args: Any, is_wrong: IsWrong = differs, **kw
         **kwargs: see `args`.
 
     Raises:
+        ArgumentError: the first argument is no executable.
         FeedError: as the call itself would.
     """
+    if not isinstance(executable, Executable):
+        raise ArgumentError(
+            "bisect follows an answer through a compiled graph",
+            expected="an executable, from session.compile or gc.compile",
+            got=repr(executable),
+            fix="gc.bisect(session.compile(fetches, feeds=[x]), array)",
+        )
     return _Bisection(executable, args, kwargs, is_wrong).run()
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc import reference
 from graphc.errors import NumericsError
 
 
@@ -90,7 +91,7 @@ def test_the_state_stays_and_nothing_is_printed_twice(capsys: pytest.CaptureFixt
     with gc.Graph() as graph:
         x = gc.placeholder("x")
         w = gc.Variable(1.0, name="w")
-        new = gc.check_numerics(gc.print(w * x, "new w: "))
+        new = gc.check_numerics(gc.print(w * x, "new w"))
         step = gc.assign(w, new)
     with gc.Session(graph) as session:
         session.run(step, {"x": 2.0})
@@ -109,3 +110,10 @@ def test_without_a_session_the_line_is_told_too() -> None:
         gc.evaluate(gc.check_numerics(logs))
     assert "logs = gc.log(negative)" in str(caught.value)
     assert len(caught.value.origins.lines) == 2
+
+
+def test_prints_stand_after_their_labels(capsys: pytest.CaptureFixture[str]) -> None:
+    for backend in (gc.evaluate, lambda t: reference.evaluate([t], {}, {})):
+        backend(gc.print(gc.asarray(12.0), "total"))
+        backend(gc.print(gc.asarray(12.0)))
+        assert capsys.readouterr().out == "total: 12.0\n12.0\n"

@@ -336,6 +336,18 @@ def test_executables_take_feeds_by_position_and_keyword() -> None:
             session.compile(a - b, [a, "a", b])
 
 
+def test_a_placeholder_may_be_called_as_a_parameter_is() -> None:
+    with gc.Graph() as graph:
+        own, args, executable = (gc.placeholder(name, shape=("n",)) for name in ("self", "args", "executable"))
+    feeds = {name: np.full(2, k, np.float32) for k, name in enumerate(["self", "args", "executable"])}
+    with gc.Session(graph) as session:
+        call = session.compile(own + args * executable, [own, args, executable])
+        np.testing.assert_array_equal(call(**feeds), [2.0, 2.0])
+        assert call.leaves(**feeds)[1] == {"n": 2}
+        assert call.arena_bytes(**feeds) >= 0
+        assert gc.bisect(call, **feeds).kind == "nothing"
+
+
 def test_sizes_must_agree_and_can_change_from_call_to_call() -> None:
     with gc.Graph() as graph:
         x = gc.placeholder("x", shape=("n", "m"))

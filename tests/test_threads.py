@@ -80,7 +80,7 @@ def test_readers_are_inside_at_the_same_time() -> None:
     """Two runs that wait for each other, in the middle of their plans."""
     with gc.Graph() as graph:
         x = gc.placeholder("x")
-        y = gc.print(x, "value ") + 1.0
+        y = gc.print(x, "value") + 1.0
     meeting = threading.Barrier(2)
     with gc.Session(graph) as session, pytest.MonkeyPatch.context() as patch:
         call = session.compile(y, [x])

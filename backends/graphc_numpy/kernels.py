@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from graphc.errors import Origins, OutOfRangeError
 from graphc.ops.indexing import numpy_slices
-from graphc.ops.structure import numerics_error
+from graphc.ops.structure import numerics_error, print_value
 
 Array = np.ndarray
 
@@ -99,7 +98,7 @@ def check_into(out: Array, x: Array, message: str, origins: Origins) -> None:
 
 def print_into(out: Array, x: Array, label: str) -> None:
     """Writes a value to standard output."""
-    sys.stdout.write(f"{label}{x}\n")
+    print_value(x, label)
     np.copyto(out, x)
 
 

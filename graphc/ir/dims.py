@@ -364,13 +364,17 @@ def _evaluate_atom(atom: Atom, sizes: Mapping[str, int]) -> int:
 
 
 class Guard(NamedTuple):
-    """What the builder took for granted: `left relation right`, with relation `==` or `>=`."""
+    """What the builder took for granted: `left relation right`, with relation `==` or `>=`.
+
+    `fix` says how the user's line can be changed so that it need not hold.
+    """
 
     left: Dim
     relation: str
     right: Dim
     reason: str
     origins: Origins = NO_ORIGINS
+    fix: str | None = None
 
     def holds(self, sizes: Mapping[str, int]) -> bool:
         """Whether the guard is true for these sizes."""
@@ -410,7 +414,7 @@ def require_equal(
         return left
     if isinstance(left - right, int):
         raise ShapeError(reason, expected=expected.format(left=left, right=right), fix=fix)
-    _pending.guards.append(Guard(left, "==", right, reason))
+    _pending.guards.append(Guard(left, "==", right, reason, fix=fix))
     return right if isinstance(right, int) else left
 
 

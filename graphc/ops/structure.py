@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import NO_ORIGINS, InternalError, NumericsError, Origins
+from graphc.errors import NO_ORIGINS, ArgumentError, InternalError, NumericsError, Origins
 from graphc.ir.dtype import FLOAT
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply, tuple_elements
@@ -62,6 +62,16 @@ def numerics_error(x: np.ndarray, message: str, origins: Origins) -> NumericsErr
     )
 
 
+def _require_text(what: str, text: object) -> None:
+    if not isinstance(text, str):
+        raise ArgumentError(
+            f"{what} must be a text",
+            expected='a str, such as "loss"',
+            got=repr(text),
+            fix="it is written when the graph runs: values belong into the tensor, which comes first",
+        )
+
+
 def _check(xp: Any, x: Any, message: str) -> Any:
     if not xp.isfinite(x).all():
         raise numerics_error(x, message, NO_ORIGINS)  # the interpreter knows them
@@ -89,13 +99,20 @@ def check_numerics(x: TensorLike, /, message: str = "") -> Tensor:
 
     Raises:
         NumericsError: when it runs.
+        ArgumentError: the message is no text.
     """
+    _require_text("check_numerics: the message", message)
     node = as_tensor(x)
     return node if node.dtype not in FLOAT else apply(CHECK_NUMERICS, (node,), message=message)
 
 
+def print_value(x: Any, label: str) -> None:
+    """Writes a value to standard output, after its label if it has one."""
+    sys.stdout.write(f"{label}: {x}\n" if label else f"{x}\n")
+
+
 def _print(xp: Any, x: Any, label: str) -> Any:
-    sys.stdout.write(f"{label}{x}\n")
+    print_value(x, label)
     return x
 
 
@@ -104,10 +121,14 @@ PRINT = define("print", Kind.EFFECT, _unchanged, (lambda ct, node: ct,), array_f
 
 @public
 def print(x: TensorLike, /, label: str = "") -> Tensor:
-    """x itself; a run that needs the result writes the label and the value to standard output.
+    """x itself; a run that needs the result writes `label: value` to standard output.
 
     Args:
         x: a tensor.
-        label: what is written in front of the value.
+        label: what is written in front of the value, or nothing.
+
+    Raises:
+        ArgumentError: the label is no text.
     """
+    _require_text("print: the label", label)
     return apply(PRINT, (as_tensor(x),), label=label)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from graphc.backend import REFERENCE, Capabilities
-from graphc.errors import InternalError
+from graphc.errors import ArgumentError, InternalError
 from graphc.ir.graph import Graph
 from graphc.ir.ledger import Ledger
 from graphc.ir.text import print_graph
@@ -111,7 +111,7 @@ def _observers(options: CompileOptions) -> list[Instrument]:
 
 
 def _dumper(folder: str | os.PathLike[str]) -> Instrument:
-    os.makedirs(folder, exist_ok=True)
+    _require_folder(folder)
     counter = itertools.count()
 
     def dump(stage: str, graph: Graph) -> None:
@@ -120,3 +120,18 @@ def _dumper(folder: str | os.PathLike[str]) -> Instrument:
             file.write(print_graph(graph))
 
     return dump
+
+
+def _require_folder(folder: str | os.PathLike[str]) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise ArgumentError(
+            f"dumps cannot be written to {os.fspath(folder)!r}",
+            expected="a folder that exists or can be made, and can be written to",
+            got=f"dump={os.fspath(folder)!r}",
+            fix="name another folder in CompileOptions(dump=…) or GRAPHC_DUMP, or none for no dumps",
+        )

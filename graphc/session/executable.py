@@ -55,7 +55,7 @@ class Executable:
         self._bindings: dict[tuple[tuple[int, ...], ...], _Binding] = {}
         self._clock = count()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Runs the plan.
 
         Raises:
@@ -134,7 +134,7 @@ class Executable:
         # The passes found that the updates change nothing; the run counts nevertheless.
         return lambda *args: (call(*args), committed())[0]
 
-    def leaves(self, *args: Any, **kwargs: Any) -> tuple[dict[Tensor, np.ndarray], dict[str, int]]:
+    def leaves(self, /, *args: Any, **kwargs: Any) -> tuple[dict[Tensor, np.ndarray], dict[str, int]]:
         """What a call with these feeds would read: arrays of placeholders and variables, and the symbolic sizes."""
         values = feeds.by_position(self._parameters, args, kwargs)
         arrays = list(map(feeds.as_array, self._parameters, values))
@@ -142,7 +142,7 @@ class Executable:
         self._state.require_open()
         return self._state.lock.shared(self._values, arrays), sizes
 
-    def arena_bytes(self, *args: Any, **kwargs: Any) -> int:
+    def arena_bytes(self, /, *args: Any, **kwargs: Any) -> int:
         """The bytes of the arena that a call with these feeds uses; it is bound, but not run."""
         _, sizes = self.leaves(*args, **kwargs)
         plan = self.plan.plan

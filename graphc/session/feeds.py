@@ -156,6 +156,8 @@ def _broken(guard: Guard, sizes: Mapping[str, int], source: Mapping[str, str]) -
         fix = "a symbolic size never broadcasts as 1: declare that size of the placeholder as 1 if it is always 1"
     elif guard.relation == "==" and all(map(dims.symbol_name, (guard.left, guard.right))):
         fix = f"feed arrays of one size; if it is always the same, call it {names[0]!r} in both placeholders"
+    elif guard.relation == "==" and guard.fix and guard.origins.lines:
+        fix += f"; or change {guard.origins.lines[0]}: {guard.fix}"
     return FeedError(
         f"the sizes of the feeds do not fit: {guard.reason}",
         expected=str(guard),

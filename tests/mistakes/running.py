@@ -260,3 +260,31 @@ def flops_of_half_a_row(m: Model) -> object:
     flops = m.step.plan.flops
     assert isinstance(flops, Poly)
     return flops.evaluate(batch=2.5)  # type: ignore[arg-type]  # <- here
+
+
+@mistake(ArgumentError, ValueError)
+def bisect_of_a_tensor(m: Model) -> object:
+    return gc.bisect(m.logits, X)  # type: ignore[arg-type]  # <- here
+
+
+@mistake(ArgumentError, ValueError)
+def dumps_into_no_folder(m: Model) -> object:
+    return gc.compile(m.x + 1.0, [m.x], options=gc.CompileOptions(dump="/dev/null"))  # <- here
+
+
+@mistake(FeedError, ValueError)
+def axis_that_is_missing(m: Model) -> None:
+    with m.graph:
+        z = gc.placeholder("z", shape=("batch",))
+    centred = m.x - z  # <- here
+    m.session.run(centred, feeds={m.x: X, z: X[:, 0]})
+
+
+@mistake(ArgumentError, ValueError)
+def print_of_a_label_alone(m: Model) -> object:
+    return gc.print(m.loss, 3)  # <- here
+
+
+@mistake(ArgumentError, ValueError)
+def check_with_a_tensor_for_a_message(m: Model) -> object:
+    return gc.check_numerics(m.loss, m.x)  # <- here
