@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import FeedError, GraphcError, NumericsError, OutOfRangeError, SessionError, UpdateError
+from graphc.errors import (
+    ArgumentError,
+    FeedError,
+    GraphcError,
+    NumericsError,
+    OutOfRangeError,
+    SessionError,
+    UpdateError,
+)
 
 
 def bits(session: gc.Session) -> dict[str, Any]:
@@ -259,17 +267,21 @@ def test_restore_is_all_or_nothing() -> None:
             assert bits(session) == before
 
 
-def test_a_snapshot_of_a_smaller_graph_leaves_the_rest() -> None:
+def test_a_snapshot_of_a_smaller_graph_is_refused_and_can_be_assigned() -> None:
     graph, update = counting()
     with gc.Session(graph) as session:
         kept = session.snapshot()
         with graph:
             late = gc.Variable(1.0, name="late")
             session.run([update, gc.assign(late, 2.0)])
-        session.restore(kept)
+        before = bits(session)
+        with pytest.raises(ArgumentError, match="lacks variables of the graph: 'late'"):
+            session.restore(kept)
+        assert bits(session) == before
+        session.assign(kept.values)
         assert session.value(late) == 2.0
         assert session.value("b") == 0
-        assert session.step == 0
+        assert session.step == 1
 
 
 # --- interruption ---------------------------------------------------------------------------------------------

@@ -172,6 +172,7 @@ class Session:
         Raises:
             UnknownNameError: the snapshot names a variable that the graph lacks.
             FeedError: a value does not fit.
+            ArgumentError: the snapshot lacks variables of the graph, or is none.
         """
         self.state.require_open()
         if not isinstance(getattr(snapshot, "step", None), (int, np.integer)):
@@ -183,6 +184,14 @@ class Session:
             )
         nodes = [lookup.variable(self.graph, name) for name in snapshot.values]
         arrays = {node.name: as_array(node, snapshot.values[node.name]) for node in nodes}
+        missing = [name for name in self.graph.variables if name not in arrays]
+        if missing:
+            raise ArgumentError(
+                "the snapshot lacks variables of the graph: " + ", ".join(map(repr, missing)),
+                expected="a value for each of: " + ", ".join(self.graph.variables),
+                got="values for " + (", ".join(arrays) or "nothing"),
+                fix="session.assign(snapshot.values) sets these alone, and leaves the others and the step as they are",
+            )
         self.state.initialise(nodes)
         self.state.write(arrays, int(snapshot.step))
 

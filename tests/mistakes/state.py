@@ -198,3 +198,9 @@ def multiply_in_place(m: Model) -> None:
 def divide_in_place(m: Model) -> None:
     w = m.w
     w /= 2.0  # <- here
+
+
+@mistake(ArgumentError, ValueError)
+def restore_of_a_part(m: Model) -> None:
+    _, step = m.session.snapshot()
+    m.session.restore(gc.Snapshot({"b": np.ones(4, np.float32)}, step))  # <- here
