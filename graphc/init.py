@@ -19,7 +19,7 @@ import numpy as np
 
 from graphc import philox
 from graphc.errors import ArgumentError, DTypeError, ShapeError
-from graphc.surface import surface
+from graphc.surface import show_only
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -28,7 +28,7 @@ __all__ = [
     "Initializer", "constant", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "normal", "ones",
     "truncated_normal", "uniform", "zeros",
 ]  # fmt: skip
-__getattr__, __dir__ = surface(__name__, __all__)
+show_only(__name__, __all__)
 
 Draw: TypeAlias = "Callable[[philox.Key, tuple[int, ...], np.dtype[Any]], NDArray[Any]]"
 Check = Callable[["Initializer", tuple[int, ...], np.dtype[Any]], None]

@@ -8,10 +8,10 @@ from graphc.ir.tensor import Tensor
 from graphc.ops import activation, reductions
 from graphc.ops.arithmetic import square
 from graphc.ops.define import TensorLike, as_tensor, float_operand
-from graphc.surface import surface
+from graphc.surface import show_only
 
 __all__ = ["mse", "softmax_cross_entropy"]
-__getattr__, __dir__ = surface(__name__, __all__)
+show_only(__name__, __all__)
 
 
 def _reduced(losses: Tensor, reduction: str) -> Tensor:

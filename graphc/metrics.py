@@ -8,10 +8,10 @@ from graphc.ir.dtype import float32, int64, uint64
 from graphc.ir.tensor import Tensor
 from graphc.ops.define import TensorLike, as_tensor, convert
 from graphc.ops.reductions import argmax, mean
-from graphc.surface import surface
+from graphc.surface import show_only
 
 __all__ = ["accuracy"]
-__getattr__, __dir__ = surface(__name__, __all__)
+show_only(__name__, __all__)
 
 
 def accuracy(logits: TensorLike, labels: TensorLike) -> Tensor:

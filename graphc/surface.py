@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 from graphc.errors import UnknownAttributeError, UnknownNameError, unknown_name
 
 
-def surface(module: str, names: Sequence[str]) -> tuple[Callable[[str], NoReturn], Callable[[], list[str]]]:
-    """The `__getattr__` and `__dir__` (PEP 562) of a module with these public names."""
+def show_only(module: str, names: Sequence[str]) -> None:
+    """Gives a module that has these public names its `__getattr__` and its `__dir__` (PEP 562).
+
+    They are set from here, as a type checker that saw a `__getattr__` would take every name for one of the module.
+    """
 
     def missing(name: str) -> NoReturn:
         if name.startswith("__"):  # inspection asks for those, and is content with a bare answer
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         raise unknown_attribute(module, name, names)
 
-    return missing, lambda: sorted(names)
+    vars(sys.modules[module]).update(__getattr__=missing, __dir__=lambda: sorted(names))
 
 
 def unknown_attribute(module: str, name: str, names: Sequence[str]) -> UnknownNameError:

@@ -3,7 +3,7 @@
 from graphc.optim.adam import Adam
 from graphc.optim.optimizer import Optimizer
 from graphc.optim.sgd import SGD
-from graphc.surface import surface
+from graphc.surface import show_only
 
 __all__ = ["SGD", "Adam", "Optimizer"]
-__getattr__, __dir__ = surface(__name__, __all__)
+show_only(__name__, __all__)
