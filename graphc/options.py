@@ -30,7 +30,7 @@ class CompileOptions:
     Attributes:
         exactness: which classes of rewrite rules may be used: `"exact"` (the bits of the graph as written),
             `"default"` (all that keep or improve accuracy), `"fast"`.
-        strict: an op for which the backend must allocate, or a feed that must be copied, is an error.
+        strict: an op for which the backend must allocate memory while it runs is an error.
         memory_limit: bytes that the arena of one binding may take.
         threads: for backends that have threads of their own; the numpy backend leaves them to NumPy's BLAS
             and takes only `None`.
