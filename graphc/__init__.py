@@ -81,6 +81,8 @@ def _unknown(name: str) -> AttributeError:
     if name.startswith("__") or PathFinder.find_spec(f"graphc.{name}", __path__):
         return AttributeError(f"module 'graphc' has no attribute {name!r}")
     error: AttributeError = import_module("graphc.surface").unknown_attribute("graphc", name, __all__)
+    import_module("graphc.ops")
+    error.fix = import_module("graphc.ir.foreign").elsewhere(name) or error.fix  # type: ignore[attr-defined]
     for place in _MODULES:
         module = import_module(f"graphc.{place}")
         if name in dir(module):

@@ -19,6 +19,7 @@ _OWN_PACKAGES = frozenset(
 _CHECKOUT = "backends.graphc_"  # how our backends are called in a checkout that is not installed
 _MOST_LINES = 4
 _MOST_NAMES = 20  # of a list of known names
+_SURE = 0.76  # likeness, as difflib counts it, from which on another name is taken for meant
 _MOST_NEAR = 5  # of a longer list, where only those that come near are shown
 
 
@@ -263,9 +264,9 @@ def unknown_name(
         listing: what lists them all, if there are many.
         error: the class to make.
     """
-    near = _near(str(name), known, 1)
-    if near:
-        fix = f"did you mean {near[0]!r}?"
+    meant = _meant(str(name), known)
+    if meant:
+        fix = f"did you mean {meant!r}?"
     found = error(
         f"there is no {kind} named {name!r}",
         expected=_listed(str(name), known, listing),
@@ -277,10 +278,25 @@ def unknown_name(
     return found
 
 
-def _near(name: str, known: Sequence[str], most: int) -> list[str]:
+def _meant(name: str, known: Sequence[str]) -> str | None:
+    """The one name that is so near that it is worth a guess: 'sort' is no misspelt 'sqrt'."""
+    near = _near(name, known, 1, _SURE)
+    if near:
+        return near[0]
+    parts = [other for other in known if _begins_or_ends(name, other)]
+    return min(parts, key=lambda other: abs(len(other) - len(name)), default=None)
+
+
+def _begins_or_ends(name: str, other: str) -> bool:
+    """Whether one of the two is how the other begins or ends, and at least half of it."""
+    short, long = sorted((name, other), key=len)
+    return len(long) <= 2 * len(short) and (long.startswith(short) or long.endswith(short))
+
+
+def _near(name: str, known: Sequence[str], most: int, cutoff: float = 0.6) -> list[str]:
     from difflib import get_close_matches  # 1 ms that only errors pay
 
-    return get_close_matches(name, known, n=most)
+    return get_close_matches(name, known, most, cutoff)
 
 
 def _listed(name: str, known: Sequence[str], listing: str) -> str:

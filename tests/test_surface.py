@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc.errors import unknown_name
+from graphc.ir import foreign
 
 MODULES = (gc, gc.init, gc.losses, gc.metrics, gc.nn, gc.optim)
 each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
@@ -63,3 +65,22 @@ def test_every_option_is_explained(function: Callable[..., object]) -> None:
     assert found
     explained = {name for names in re.findall(r"(?m)^ {8}([\w*, ]+):", arguments) for name in names.split(", ")}
     assert {parameter.name for parameter in parameters} <= {name.lstrip("*") for name in explained}
+
+
+def test_what_is_said_to_be_missing_is_missing() -> None:
+    """The tables of other libraries' names: what they lead to exists, what they call missing does not."""
+    for name in foreign._FUNCTIONS.keys() | foreign._NUMPY_NAMES.keys():
+        assert not hasattr(gc, name), name
+        assert foreign.elsewhere(name)
+    texts = [*foreign._FUNCTIONS.values(), *(f"gc.{name}" for name in foreign._NUMPY_NAMES.values())]
+    for known in re.findall(r"gc\.(\w+)", " ".join(texts)):
+        assert hasattr(gc, known), known
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("sort", None), ("run", None), ("matmull", "matmul"), ("tensr", "tensor"), ("sum_of_all", None), ("perm", None)],
+)
+def test_only_what_is_near_is_suggested(name: str, meant: str | None) -> None:
+    error = unknown_name("function", name, ["sqrt", "trunc", "round", "matmul", "tensor", "sum", "permute_dims"])
+    assert error.fix == (f"did you mean {meant!r}?" if meant else "use one of these names")

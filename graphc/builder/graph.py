@@ -161,6 +161,14 @@ def placeholder(name: str, shape: Any = (), dtype: Any = float32) -> Tensor:
         ArgumentError: an entry of the shape is no size.
     """
     graph = current_graph("gc.placeholder")
+    given: object = name
+    if isinstance(given, (tuple, list)):
+        raise ArgumentError(
+            "the name of a placeholder comes first",
+            expected="a name, then a shape and a dtype",
+            got=repr(given),
+            fix=f'gc.placeholder("x", shape={given!r})',
+        )
     unique = graph.unique_name(name)
     sizes = declared_shape(shape, unique, graph.symbols)
     node = _source(PLACEHOLDER, graph, name=unique, dtype=as_dtype(dtype), shape=sizes)

@@ -54,6 +54,15 @@ DTYPES = {
         bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64,
     )
 }  # fmt: skip
+_ELSEWHERE = {
+    **{name: f"did you mean {meant!r}?" for name, meant in (
+        ("int", "int64"), ("long", "int64"), ("short", "int16"), ("byte", "int8"),
+        ("float", "float32"), ("single", "float32"), ("double", "float64"), ("boolean", "bool"),
+    )},
+    **dict.fromkeys(("half", "float16", "bfloat16"), "graphc computes in float32 and float64 alone: take float32"),
+    **dict.fromkeys(("complex64", "complex128", "complex"), "graphc has no complex numbers: keep two real tensors"),
+}  # fmt: skip
+"""What other libraries call dtypes → what to do here."""
 _BY_NUMPY = {dtype.numpy: dtype for dtype in DTYPES.values()}
 _BY_PYTHON = {bool: bool_, int: int64, float: float32}
 
@@ -86,7 +95,9 @@ def as_dtype(value: Any) -> DType:
         return _BY_PYTHON[value]
     if isinstance(value, str):
         if value not in DTYPES:
-            raise unknown_name("dtype", value, list(DTYPES))
+            error = unknown_name("dtype", value, list(DTYPES))
+            error.fix = _ELSEWHERE.get(value, error.fix)
+            raise error
         return DTYPES[value]
     try:
         found = None if value is None else _BY_NUMPY.get(np.dtype(value).newbyteorder("="))  # NumPy's None is float64

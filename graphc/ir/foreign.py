@@ -68,6 +68,58 @@ _INSTEAD = {
 }
 
 
+_FUNCTIONS = {
+    name: instead
+    for names, instead in (
+        ("transpose", "gc.permute_dims(x, axes); x.T of a matrix, x.mT of the last two axes"),
+        ("dot mm bmm inner", "gc.matmul(x, y), or x @ y"),
+        ("cat", "gc.concat([x, y], axis=0)"),
+        ("hstack vstack column_stack", "gc.concat([x, y], axis=0) joins along an axis, gc.stack along a new one"),
+        ("mul mult", "gc.multiply, or x * y"),
+        ("sub", "gc.subtract, or x - y"),
+        ("div truediv", "gc.divide, or x / y"),
+        ("floordiv", "gc.floor_divide, or x // y"),
+        ("mod fmod", "gc.remainder, or x % y"),
+        ("neg", "gc.negative, or -x"),
+        ("clamp", "gc.clip(x, low, high)"),
+        ("cast", "gc.astype(x, dtype), or x.astype(dtype)"),
+        ("array tensor convert_to_tensor from_numpy", "gc.asarray(value)"),
+        ("gather embedding", "gc.take(x, indices, axis=0)"),
+        ("norm", "gc.sqrt(gc.sum(x * x))"),
+        ("outer", "x[:, None] * y"),
+        ("einsum tensordot", "gc.matmul with gc.permute_dims and gc.reshape"),
+        ("grad gradient GradientTape backward", "gc.gradients(loss, xs)"),
+        ("function jit", "gc.compile(outputs, inputs), or session.compile(fetches, feeds)"),
+        ("int", "gc.int64 is the dtype"),
+        ("float", "gc.float32 is the dtype"),
+        ("double", "gc.float64 is the dtype"),
+        ("half float16 bfloat16", "graphc computes in float32 and float64 alone: gc.float32"),
+        (
+            "acos allclose arccos arcsin arctan argsort asin atan average bincount conv1d conv2d cosh cross "
+            "cumprod cumsum det diag diff dropout exp2 flip histogram interp inv isclose kron linspace log10 "
+            "log2 median meshgrid moveaxis nan_to_num nanmean nansum normal percentile quantile rand randint "
+            "randn random repeat roll searchsorted sinh solve sort split svd tan tile topk trace tril triu "
+            "uniform unique vmap",
+            "graphc has no {name} yet: compute it with NumPy and feed it, or express it with other functions",
+        ),
+    )
+    for name in names.split()
+}
+
+
+def elsewhere(name: str) -> str | None:
+    """How to do what other libraries have a function of that name for, or `None` if they have none.
+
+    A function of graphc's own that is near is a guess only; this is knowledge, and goes before it.
+    """
+    if name in _NUMPY_NAMES and name not in _FUNCTIONS:
+        return f"it is called gc.{_NUMPY_NAMES[name]} here"
+    if name.startswith("reduce_") and name[7:] in FUNCTIONS:
+        return f"it is called gc.{name[7:]} here"
+    instead = _FUNCTIONS.get(name, _INSTEAD.get(name))
+    return None if instead is None else instead.format(name=name)
+
+
 def unknown_attribute(owner: type, name: str) -> UnknownNameError:
     """The error for an attribute that tensors lack, with the function that does what is meant."""
     known = [attribute for attribute in dir(owner) if not attribute.startswith("_")]

@@ -12,7 +12,7 @@ import numpy as np
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ir import dims
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.dtype import ANY, FLOAT, DType, as_dtype, bool_, float32, int64, names, promote
+from graphc.ir.dtype import ANY, FLOAT, DType, as_dtype, bool_, float32, float64, int64, names, promote, uint64
 from graphc.ir.opdef import Infer, Kind, OpDef, Trait, VjpOfInput, VjpOfNode, public, register
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
@@ -58,20 +58,36 @@ def as_tensor(value: TensorLike, dtype: DType | None = None) -> Tensor:
     if dtype is None:
         dtype = _natural_dtype(value)
     number = value.item() if isinstance(value, np.generic) else value  # a NumPy scalar would wrap around
+    array = _held(number, dtype)
+    if array is None:
+        wider = next((d for d in (int64, uint64, float32, float64) if _holds(number, d)), None)
+        raise DTypeError(
+            f"{_shorten(value)} does not fit into {dtype}",
+            expected=_range(dtype),
+            got=_shorten(value),
+            fix="use such numbers"
+            + (f", or a dtype that holds it: x.astype(gc.{wider}), dtype=gc.{wider}" if wider else ""),
+        )
+    return constant_node(array)
+
+
+def _held(number: Any, dtype: DType) -> np.ndarray | None:
+    """A number, or a list of numbers, as an array of that dtype; `None` if it does not fit."""
     try:
         with np.errstate(over="raise"):
             array = np.asarray(number, dtype=dtype.numpy)
         is_int = isinstance(number, int)  # NumPy itself refuses one that does not fit
         if not is_int and dtype.kind in ("int", "uint") and not np.array_equal(array, np.asarray(number)):
-            raise ValueError("digits behind the point would be lost")
-        return constant_node(array)
+            return None  # digits behind the point would be lost
+        return array
     except (FloatingPointError, OverflowError, TypeError, ValueError):
-        raise DTypeError(
-            f"{_shorten(value)} does not fit into {dtype}",
-            expected=_range(dtype),
-            got=_shorten(value),
-            fix="use such numbers, or another dtype: x.astype(gc.int64), dtype=gc.float32",
-        ) from None
+        return None
+
+
+def _holds(number: Any, dtype: DType) -> bool:
+    """Whether a dtype is worth a suggestion: large ints lose too many digits in float32."""
+    too_coarse = dtype is float32 and isinstance(number, int)
+    return not too_coarse and _held(number, dtype) is not None
 
 
 def _range(dtype: DType) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from graphc.builder.update import Update
 from graphc.compiler import compile_graph
 from graphc.errors import ArgumentError, FeedError, FetchError
 from graphc.ir.graph import Graph
@@ -84,9 +85,20 @@ def evaluate(tensor: Any) -> Any:
     Raises:
         FeedError: a tensor depends on a placeholder.
         ArgumentError: a tensor depends on a variable.
+        FetchError: something is no tensor.
     """
     leaves, _ = flatten(tensor)
-    for node in toposort([leaf for leaf in leaves if isinstance(leaf, Tensor)]):
+    for leaf in leaves:
+        if not isinstance(leaf, Tensor):
+            raise FetchError(
+                "gc.evaluate: this is not a tensor",
+                expected="tensors, nested at will",
+                got=repr(leaf),
+                fix="names and updates are fetched with session.run"
+                if isinstance(leaf, (str, Update))
+                else "leave it out: what is no tensor has its value already",
+            )
+    for node in toposort(leaves):
         if node.op.name in ("placeholder", "variable"):
             error = FeedError if node.op.name == "placeholder" else ArgumentError
             raise error(

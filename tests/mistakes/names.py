@@ -167,3 +167,54 @@ def option_of_another_type(m: Model) -> object:
 @mistake(ArgumentError, ValueError)
 def options_in_a_dict(m: Model) -> object:
     return gc.Session(m.graph, options={"exactness": "fast"})  # <- here
+
+
+@mistake(UnknownNameError, LookupError)
+def float_by_its_short_name(m: Model) -> object:
+    return m.x.astype("float")  # <- here
+
+
+@mistake(UnknownNameError, LookupError)
+def int_by_its_short_name(m: Model) -> object:
+    return m.x.astype("int")  # <- here
+
+
+@mistake(UnknownNameError, LookupError)
+def half_precision(m: Model) -> object:
+    return m.x.astype("float16")  # <- here
+
+
+@mistake(UnknownNameError, AttributeError)
+def function_of_numpy(m: Model) -> object:
+    return gc.transpose(m.w)  # <- here
+
+
+@mistake(UnknownNameError, AttributeError)
+def function_that_is_not_there(m: Model) -> object:
+    return gc.sort(m.b)  # <- here
+
+
+@mistake(UnknownNameError, AttributeError)
+def function_by_numpys_name(m: Model) -> object:
+    return gc.concatenate([m.w, m.w])  # <- here
+
+
+@mistake(UnknownNameError, AttributeError)
+def function_of_torch(m: Model) -> object:
+    return gc.unsqueeze(m.b, -1)  # <- here
+
+
+@mistake(UnknownNameError, AttributeError)
+def reduction_of_tensorflow(m: Model) -> object:
+    return gc.reduce_sum(m.w)  # <- here
+
+
+@mistake(UnknownNameError, AttributeError)
+def function_without_a_near_one(m: Model) -> object:
+    return gc.zzz(m.b)  # <- here
+
+
+@mistake(ArgumentError, ValueError)
+def placeholder_without_a_name(m: Model) -> None:
+    with m.graph:
+        gc.placeholder((3,))  # type: ignore[arg-type]  # <- here

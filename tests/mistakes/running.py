@@ -288,3 +288,8 @@ def print_of_a_label_alone(m: Model) -> object:
 @mistake(ArgumentError, ValueError)
 def check_with_a_tensor_for_a_message(m: Model) -> object:
     return gc.check_numerics(m.loss, m.x)  # <- here
+
+
+@mistake(FetchError, ValueError)
+def evaluate_a_name(m: Model) -> object:
+    return gc.evaluate("w")  # <- here

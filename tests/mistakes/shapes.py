@@ -251,3 +251,18 @@ def min_of_bools(m: Model) -> object:
 @mistake(ArgumentError, ValueError)
 def argmax_over_two_axes(m: Model) -> object:
     return gc.argmax(m.x, axis=(0, 1))  # <- here
+
+
+@mistake(DTypeError, TypeError)
+def float_too_large(m: Model) -> object:
+    return m.x * 1e39  # <- here
+
+
+@mistake(DTypeError, TypeError)
+def integer_beyond_64_bits(m: Model) -> object:
+    return gc.constant(2**70)  # <- here
+
+
+@mistake(DTypeError, TypeError)
+def integer_beyond_float64(m: Model) -> object:
+    return gc.constant(10**400)  # <- here
