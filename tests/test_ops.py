@@ -143,8 +143,8 @@ def test_edges(row, edge, dtype, run, capsys):
 @each_executor
 def test_print_writes_to_standard_output(run, capsys):
     (x,) = placeholders([np.zeros(2, np.float32)])
-    run([x], [F["print"](x, "x = ")], [np.array([1, 2], np.float32)])
-    assert capsys.readouterr().out == "x = [1. 2.]\n"
+    run([x], [F["print"](x, "x")], [np.array([1, 2], np.float32)])
+    assert capsys.readouterr().out == "x: [1. 2.]\n"
 
 
 @each_executor

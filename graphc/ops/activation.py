@@ -166,6 +166,16 @@ def log_softmax(x: TensorLike, /, *, axis: int = -1) -> Tensor:
 # --- cross-entropy with integer labels, along the last axis ------------------------------------------------
 
 
+def _require_static_classes(logits: TensorType) -> None:
+    """What the loss and its gradient are made of needs a number for its one-hot rows."""
+    if logits.ndim and not isinstance(logits.shape[-1], int):
+        raise ShapeError(
+            "the number of classes must be static",
+            expected="logits whose last size is a number",
+            fix="declare it as a number in the placeholder's shape, or give the variable of the last layer that size",
+        )
+
+
 def _cross_entropy_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TupleType:
     logits, labels = types
     if logits.dtype not in FLOAT or labels.dtype.kind not in ("int", "uint"):
@@ -174,12 +184,7 @@ def _cross_entropy_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any])
             expected="logits of a float dtype, labels of an integer dtype",
             fix="convert with .astype",
         )
-    if logits.ndim and not isinstance(logits.shape[-1], int):  # what it is made of needs a number for its one-hot rows
-        raise ShapeError(
-            "the number of classes must be static",
-            expected="logits whose last size is a number",
-            fix="declare it as a number in the placeholder's shape, or give the variable of the last layer that size",
-        )
+    _require_static_classes(logits)
     if logits.ndim != labels.ndim + 1:
         raise ShapeError(
             "the labels must have one axis less than the logits",
@@ -262,6 +267,7 @@ def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, /) -> Tensor:
 
 
 def _cross_entropy_grad_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    _require_static_classes(types[1])
     return types[1]
 
 
