@@ -26,6 +26,7 @@ from graphc.lowering import registry
 from graphc.passes.manager import Context
 from graphc.passes.pipelines import DEFAULT
 from graphc.plan import memory
+from graphc.plan.listing import listing
 from graphc.plan.liveness import plan_memory
 from graphc.plan.memory import Interval, aligned, pack, peak_of
 from graphc.plan.order import sort_steps
@@ -299,7 +300,7 @@ def work(what: str, outputs: Callable[[int], Any], size: int) -> dict[str, int]:
         graph = stage(step.name, lambda step=step, graph=graph: step.run(graph, context))
     plan = stage("schedule", lambda: make_plan(graph, context.capabilities, graph.guards))
     stage("memory", lambda: plan_memory(plan, context.capabilities))
-    stage("show", plan.show)
+    stage("show", lambda: listing(plan))
     program = stage("lower", lambda: choice.backend.lower(plan, context.options))
     sizes = {name: 3 for node in xs for name in dims.symbols(node.shape)}
     call, _ = stage("bind", lambda: program.bind(sizes, [], list))
