@@ -9,6 +9,7 @@ from graphc.ir.text import print_attr
 from graphc.plan.data import Plan, Slot, SlotKind, Step
 
 _LONGEST = 40  # characters of an attribute or a constant
+_DEEPEST = 3  # views of views that are spelt out
 _INLINE = 4  # elements of a constant that stands where it is read
 
 
@@ -51,11 +52,13 @@ def _operand(plan: Plan, index: int) -> str:
     """What a step reads: a name, a number, or how a view shows its base."""
     slot = plan.slots[index]
     views: list[Slot] = []
-    while slot.base is not None:
+    while slot.base is not None and len(views) < _DEEPEST:
         views.append(slot)
         slot = plan.slots[slot.base]
     text = plan.label(slot.index)
-    if slot.kind is SlotKind.SIZE and "dim" in slot.attrs:
+    if slot.base is not None:
+        text = f"… of {plan.label(plan.root(index).index)}"
+    elif slot.kind is SlotKind.SIZE and "dim" in slot.attrs:
         text = str(slot.attrs["dim"])
     elif slot.kind is SlotKind.CONSTANT and _is_inline(slot):
         text = _value(slot)
