@@ -14,6 +14,8 @@ from graphc.ops.layout import reshape
 from graphc.ops.reductions import sum as reduce_sum
 from graphc.rules.canonical import CANONICAL
 from graphc.rules.engine import Rewriter
+from graphc.rules.pattern import scalar_value
+from graphc.rules.simplify import MULTIPLY_ONE
 from graphc.rules.stable import STABLE
 
 
@@ -32,7 +34,7 @@ def vjp(ys: Sequence[Tensor], xs: Sequence[Tensor], cotangents: Sequence[Tensor]
     ys = _expand_composites(ys, leaves)
     order = toposort(ys, leaves)
     active = _active_nodes(order, leaves)
-    sweep = _Sweep(active)
+    sweep = _Sweep(active, order)
     for y, cotangent in zip(ys, cotangents, strict=True):
         sweep.add(y, 0, cotangent)
     for node in reversed(order):
@@ -45,22 +47,22 @@ def vjp(ys: Sequence[Tensor], xs: Sequence[Tensor], cotangents: Sequence[Tensor]
 class _Sweep:
     """The cotangents that have arrived so far, per node and result."""
 
-    def __init__(self, active: set[Tensor]) -> None:
+    def __init__(self, active: set[Tensor], order: Sequence[Tensor]) -> None:
         self._active = active
-        self._arrived: dict[Tensor, dict[int, Tensor]] = defaultdict(dict)
+        self._seeds = Rewriter((*CANONICAL, MULTIPLY_ONE), stage="gradient", barriers=order)
+        self._arrived: dict[int, dict[Tensor, Tensor]] = defaultdict(dict)  # by number of the result
 
     def add(self, node: Tensor, index: int, cotangent: Tensor) -> None:
         """Adds a cotangent of one result of a node, summed back to the shape of the result."""
         if node not in self._active:
             return
         cotangent = _sum_to(cotangent, tuple_elements(node)[index])
-        arrived = self._arrived[node]
-        arrived[index] = arrived[index] + cotangent if index in arrived else cotangent
+        arrived = self._arrived[index]
+        arrived[node] = arrived[node] + cotangent if node in arrived else cotangent
 
     def cotangents(self, node: Tensor) -> list[Tensor | None]:
         """What has arrived for each result; `None` is a symbolic zero."""
-        arrived = self._arrived.get(node, {})
-        return [arrived.get(index) for index in range(len(tuple_elements(node)))]
+        return [self._arrived[index].get(node) for index in range(len(tuple_elements(node)))]
 
     def visit(self, node: Tensor) -> None:
         """Passes the cotangents of a node on to its inputs."""
@@ -83,10 +85,15 @@ class _Sweep:
                 if ct is not None:
                     self.add(source, 0, ct)
             return
+        (ct,) = cotangents
+        assert ct is not None
         for source, function in zip(node.inputs, rule, strict=True):
             if function is not None and source in self._active:
-                assert cotangents[0] is not None
-                self.add(source, 0, function(cotangents[0], node))
+                self.add(source, 0, self._without_ones(function(ct, node), ct))
+
+    def _without_ones(self, result: Tensor, ct: Tensor) -> Tensor:
+        """A product with the ones that a gradient starts from is no product: to see that later rebuilds all of it."""
+        return result if scalar_value(ct) is None else self._seeds.run([result])[0]
 
 
 def _not_differentiable(node: Tensor, reason: str) -> NotDifferentiableError:

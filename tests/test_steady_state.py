@@ -308,5 +308,6 @@ def test_figures_of_the_plan() -> None:
     assert plan.symbols == ("batch",)
     stats = plan.stats
     assert stats["backend"] == "numpy"
-    assert stats["nodes_recorded"] > stats["nodes_optimised"] > stats["steps"] > stats["buffers"] > 0
+    assert stats["nodes_optimised"] > stats["steps"] > stats["buffers"] > 0
+    assert stats["nodes_recorded"] > stats["steps"]
     assert stats["compile_s"] == pytest.approx(sum(stats[f"{stage}_s"] for stage in ("passes", "plan", "lower")))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from graphc.errors import ArgumentError, DTypeError, ShapeError
+from graphc.errors import ArgumentError, DTypeError, Origins, ShapeError
 from graphc.ir import dims
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtype import ANY, FLOAT, DType, as_dtype, bool_, float32, float64, int64, names, promote, uint64
 from graphc.ir.opdef import Infer, Kind, OpDef, Trait, VjpOfInput, VjpOfNode, public, register
-from graphc.ir.tensor import Tensor, apply
+from graphc.ir.tensor import Tensor, apply, current_origins
 from graphc.ir.types import TensorType
 
 TensorLike: TypeAlias = Tensor | bool | int | float | np.generic | np.ndarray | Sequence[Any]
@@ -217,9 +218,17 @@ ASTYPE = register(
 
 def convert(value: TensorLike, dtype: DType) -> Tensor:
     """A number as a constant of that dtype, or a tensor with an `astype` node if it needs one."""
-    if not isinstance(value, Tensor):
-        return as_tensor(value, dtype)
-    return value if value.dtype is dtype else apply(ASTYPE, (value,), dtype=dtype)
+    if isinstance(value, Tensor):
+        return value if value.dtype is dtype else apply(ASTYPE, (value,), dtype=dtype)
+    if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
+        return _number(value, str(value) == "-0.0", dtype, current_origins())
+    return as_tensor(value, dtype)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _number(value: float, negative_zero: bool, dtype: DType, origins: Origins) -> Tensor:
+    """A loop, and gradient rules, meet the same numbers on the same line over and over: one constant serves them."""
+    return as_tensor(value, dtype)
 
 
 @public

@@ -87,9 +87,11 @@ def _idempotent_rules() -> tuple[Rule, ...]:
 
 _scatter = Op("scatter_add", Scalar(0.0), Wildcard("i"), Wildcard("v"), name="scatter")
 
+MULTIPLY_ONE = Rule("multiply_one", "exact", "x · 1 = x", Op("multiply", _x, Scalar(1.0)), lambda m: m.x)
+
 SIMPLIFY: tuple[Rule, ...] = (
     *_idempotent_rules(),
-    Rule("multiply_one", "exact", "x · 1 = x", Op("multiply", _x, Scalar(1.0)), lambda m: m.x),
+    MULTIPLY_ONE,
     Rule("divide_one", "exact", "x / 1 = x", Op("divide", _x, Scalar(1.0)), lambda m: m.x),
     Rule("add_negative_zero", "exact", "x + (-0) = x", Op("add", _x, Scalar(-0.0)), lambda m: m.x),
     Rule("add_zero", "exact", "x + 0 = x, for integers (-0 + 0 is +0)", Op("add", _x, Scalar(0.0)), _if_integer),
