@@ -62,7 +62,7 @@ class Constant(NamedTuple):
 
 
 class Compute(NamedTuple):
-    """`dest` = an elementwise op of the op table, by name; operands have one dtype, but for the condition of `where`."""
+    """`dest` = an elementwise op of the op table, by name; operands have one dtype, but for a `where`'s condition."""
 
     dest: int
     dtype: DType
