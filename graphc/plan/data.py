@@ -26,6 +26,7 @@ class SlotKind(enum.Enum):
     VIEW = "view"  # other strides over the memory of another slot
     ARENA = "arena"  # planned memory, shared over time
     OUTPUT = "output"  # a fresh array that the caller gets
+    VALUE = "value"  # of a functional plan: where it lives is the backend's business
 
     __hash__ = object.__hash__  # members are singletons; the hash of the enum module is slow
 
@@ -33,6 +34,7 @@ class SlotKind(enum.Enum):
 _PREFIXES = {
     SlotKind.VIEW: "v",
     SlotKind.ARENA: "t",
+    SlotKind.VALUE: "t",
     SlotKind.OUTPUT: "r",
     SlotKind.CONSTANT: "c",
     SlotKind.SIZE: "n",
@@ -119,6 +121,9 @@ class Step:
 class Plan:
     """What a backend turns into a program. Made by `schedule.make_plan`; memory is filled in by `liveness`.
 
+    A *functional* plan is for backends that take the whole graph: one step per node in the order of the graph, each
+    with slots of its own; no views, no copies, nothing written in place. Memory is the backend's.
+
     Attributes:
         name: of the graph.
         slots, steps: see there.
@@ -126,7 +131,9 @@ class Plan:
         state: slots of the variables that are read or written.
         results: slots of the results, in order.
         updated: slots of the variables that are written.
-        commit: index of the first step of the commit; `len(steps)` if nothing is written.
+        new_states: of a functional plan: the slots with the new values, in the order of `updated`; else `None`, as
+            the steps of the commit write them where the variables are.
+        commit: index of the first step of the commit; `len(steps)` if nothing is written, or the plan is functional.
         guards: what must hold of the sizes.
         intervals: lifetime and size of each buffer of the arena.
         buffer_of: arena slot → index into `intervals`.
@@ -144,6 +151,7 @@ class Plan:
         updated: list[int],
         commit: int,
         guards: tuple[Guard, ...],
+        new_states: list[int] | None = None,
     ) -> None:
         self.name = name
         self.slots = slots
@@ -154,10 +162,16 @@ class Plan:
         self.updated = updated
         self.commit = commit
         self.guards = guards
+        self.new_states = new_states
         self.intervals: list[Interval] = []
         self.buffer_of: dict[int, int] = {}
         self.peak = Peak([])
         self._roots = _roots(slots)
+
+    @property
+    def functional(self) -> bool:
+        """Whether the backend takes the whole graph, and plans its memory itself."""
+        return self.new_states is not None
 
     def root(self, index: int) -> Slot:
         """The slot whose memory a slot shows: itself, or the base of its views."""

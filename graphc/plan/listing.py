@@ -19,7 +19,8 @@ def listing(plan: Plan) -> str:
 
 
 def _lines(plan: Plan) -> Iterator[str]:
-    yield f"plan {plan.name!r}: {len(plan.steps)} steps, {len(plan.intervals)} buffers"
+    title = "functional" if plan.functional else f"{len(plan.intervals)} buffers"
+    yield f"plan {plan.name!r}: {len(plan.steps)} steps, {title}"
     for kind, indices in (("feed", plan.feeds), ("state", plan.state)):
         yield from (f"  {kind:<7}{plan.label(index)}: {plan.slots[index].type}" for index in indices)
     for slot in plan.slots:
@@ -30,6 +31,11 @@ def _lines(plan: Plan) -> Iterator[str]:
             yield "  -- commit: from here on nothing can fail --"
         yield f"  {position:4} {_step(plan, step)}    {step.origins}"
     yield f"  results ({', '.join(_operand(plan, index) for index in plan.results)})"
+    if plan.new_states is not None:
+        pairs = zip(plan.updated, plan.new_states, strict=True)
+        yield from (f"  new    {plan.label(variable)} = {_operand(plan, value)}" for variable, value in pairs)
+        yield "  memory is planned by the backend, for each combination of sizes"
+        return
     for number, (start, end, nbytes) in enumerate(plan.intervals):
         yield f"  buffer @{number}: steps {start} to {end}, {nbytes} bytes"
     yield f"  peak {plan.peak} bytes"

@@ -1,4 +1,4 @@
-"""From a graph to steps and slots: which values are views, where results are written."""
+"""From a graph to steps and slots: which values are views, where results are written. Or to a functional plan."""
 
 from __future__ import annotations
 
@@ -26,15 +26,19 @@ def make_plan(
 
     Args:
         graph: in ops that the backend takes.
-        capabilities: which ops are views, may overwrite an operand, may be part of a commit.
+        capabilities: which ops are views, may overwrite an operand, may be part of a commit; `granularity="graph"`
+            asks for a functional plan.
         guards: of the graph as recorded.
         rank: which of the steps that could be next is next: that of the smallest rank. By default the first
-            in the order of the graph; any other gives a right plan, too.
+            in the order of the graph; any other gives a right plan, too. A functional plan keeps to that order.
     """
-    return _Scheduler(graph, capabilities, rank).run(guards)
+    scheduler = _Scheduler if capabilities.granularity == "step" else _FunctionalScheduler
+    return scheduler(graph, capabilities, rank).run(guards)
 
 
 class _Scheduler:
+    values = SlotKind.ARENA  # where a step writes what it computes
+
     def __init__(self, graph: Graph, capabilities: Capabilities, rank: Callable[[int], int]) -> None:
         self.graph = graph
         self.rank = rank
@@ -105,7 +109,7 @@ class _Scheduler:
         return [d for d in base.type.shape if d != 1] == [d for d in node.shape if d != 1]
 
     def _add_step(self, node: Tensor) -> None:
-        outputs = tuple(self.draft.new_slot(kind, SlotKind.ARENA) for kind in tuple_elements(node))
+        outputs = tuple(self.draft.new_slot(kind, self.values) for kind in tuple_elements(node))
         inputs = [self.slot_of[source] for source in node.inputs]
         self.draft.append(Step(node.op, node.attrs, inputs, outputs, node.origins, node.id))
         self.parts_of[node] = outputs
@@ -126,3 +130,31 @@ class _Scheduler:
             self.draft.copy(index, copy, node.origins, node.id)
             results.append(copy)
         return results
+
+
+class _FunctionalScheduler(_Scheduler):
+    """Every node is a step, every value a slot; results and new states are slots of any kind."""
+
+    values = SlotKind.VALUE
+
+    def run(self, guards: tuple[dims.Guard, ...]) -> Plan:
+        feeds = [self._source(node) for node in self.graph.parameters]
+        for node in self.graph.nodes:
+            if node not in self.slot_of:
+                self._place(node)
+        state = [self._source(variable) for variable in self.graph.variables]
+        return Plan(
+            self.graph.name,
+            self.draft.slots,
+            self.draft.steps,
+            feeds,
+            state,
+            [self.slot_of[node] for node in self.graph.results],
+            [self.slot_of[variable] for variable, _ in self.graph.updates],
+            len(self.draft.steps),
+            guards,
+            [self.slot_of[value] for _, value in self.graph.updates],
+        )
+
+    def _is_view(self, node: Tensor) -> bool:
+        return False
