@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import io
 import os
 import platform
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 import graphc
+from graphc import options
 from graphc.errors import GraphcError
 from graphc.lowering import registry
 
@@ -19,6 +23,7 @@ _PACKAGES = (
     "numpy", "ml_dtypes", "networkx", "opt_einsum", "safetensors", "rich", "jax", "cupy-cuda13x", "cupy-cuda12x",
     "llvmlite",
 )  # fmt: skip
+_DRIVER = Path("/proc/driver/nvidia")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,19 +35,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.add_parser("info", help="versions and machine, for bug reports")
     command = parser.parse_args(argv).command
     lines = {"backends": _backends, "info": _info}[command]()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the reason of another package's backend may be any text
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 
 def _backends() -> list[str]:
-    lines = []
+    """A row per backend; a remedy stands below its reason."""
+    rows = [("name", "state", "accelerator", "why")]
     for name in registry.names():
-        try:
-            available, reason = registry.load(name).availability()
-            lines.append(f"{name:<10} {'available' if available else 'not available':<14} {reason}")
-        except GraphcError as error:
-            lines.append(f"{name:<10} {'broken':<14} {error.message}")
-    return lines
+        state, accelerator, reason, remedy = _backend(name)
+        rows.append((name, state, accelerator, reason))
+        rows += [("", "", "", f"fix: {line}") for line in remedy.splitlines()]
+    return _aligned(rows)
+
+
+def _backend(name: str) -> tuple[str, str, str, str]:
+    try:
+        found = registry.availability(name)
+    except GraphcError as error:
+        got = "" if error.got is None or error.got in error.message else f": {error.got}"
+        return "broken", "-", " ".join((error.message + got).split()), error.fix or ""
+    state = "available" if found.available else "not available"
+    accelerator = ("yes" if found.accelerator else "no") if found.available else "-"
+    return state, accelerator, found.reason, found.remedy
 
 
 def _info() -> list[str]:
@@ -50,11 +67,42 @@ def _info() -> list[str]:
         ("graphc", graphc.__version__),
         ("python", sys.version.split()[0]),
         ("platform", platform.platform()),
-        ("machine", f"{platform.machine()}, {os.cpu_count()} cores"),
+        ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {_usable_cores()} usable"),
+        ("cpu", _cpu()),
+        ("gpu", _gpu()),
         *((package, _version(package)) for package in _PACKAGES),
         ("blas", _blas()),
+        *(options.settings() or {"settings": "none in the environment"}).items(),
     ]
-    return [*(f"{name:<14} {value}" for name, value in rows), "", "backends", *_backends()]
+    return [*_aligned(rows), "", "backends", *_backends()]
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def _usable_cores() -> int:
+    """Those that this process may use: containers and batch systems often give a part of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cpu() -> str:
+    [name, *_] = [*_found(r"(?m)^model name\s*: (.+)$", [Path("/proc/cpuinfo")]), platform.processor()]
+    return name or "unknown"
+
+
+def _gpu() -> str:
+    """What NVIDIA's driver says of itself and of its GPUs in files: no library is loaded."""
+    version = _found(r"NVRM version: .*?  ([\d.]+)  ", [_DRIVER / "version"])
+    models = _found(r"(?m)^Model:\s*(.+)$", sorted(_DRIVER.glob("gpus/*/information")))
+    return ", ".join([*(f"driver {number}" for number in version), *models]) or "no NVIDIA driver found"
+
+
+def _found(pattern: str, files: Iterable[Path]) -> list[str]:
+    """The first match in each file that can be read."""
+    matches = (re.search(pattern, file.read_text(errors="replace")) for file in files if file.is_file())
+    return [match[1].strip() for match in matches if match]
 
 
 def _version(package: str) -> str:

@@ -214,7 +214,11 @@ class OutOfRangeError(GraphcError, IndexError):
 
 
 class BackendError(GraphcError, RuntimeError):
-    """A backend is missing, unavailable, or cannot run the graph."""
+    """A backend is missing, unavailable, cannot run the graph, or failed in its own code."""
+
+
+class OutOfMemoryError(BackendError, MemoryError):
+    """A backend did not get the memory that it needs."""
 
 
 class UnsupportedError(BackendError, NotImplementedError):

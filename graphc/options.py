@@ -93,6 +93,18 @@ def resolve_options(options: CompileOptions | None) -> CompileOptions:
     return default_options() if options is None else options
 
 
+# What changes the speed or the results of a process, and is neither a path nor a secret.
+_SETTINGS = (
+    "GRAPHC_EXACTNESS", "GRAPHC_VERIFY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES",
+)  # fmt: skip
+
+
+def settings() -> dict[str, str]:
+    """The variables of the environment that a bug report needs, as far as they are set."""
+    return {name: os.environ[name] for name in _SETTINGS if name in os.environ}
+
+
 def default_options() -> CompileOptions:
     """The defaults, with `GRAPHC_EXACTNESS`, `GRAPHC_VERIFY` and `GRAPHC_DUMP` from the environment."""
     return CompileOptions(

@@ -14,10 +14,19 @@ from graphc.plan.data import Plan
 
 
 class Availability(NamedTuple):
-    """Whether a backend can run here, and why or why not, in one sentence."""
+    """Whether a backend can run here.
+
+    Attributes:
+        available: whether it can.
+        reason: what it runs on, or why it cannot run: one line without a full stop.
+        accelerator: whether it runs on something faster than the CPU; `"auto"` prefers such backends.
+        remedy: what the user can do to make it available; empty where there is nothing to do.
+    """
 
     available: bool
     reason: str
+    accelerator: bool = False
+    remedy: str = ""
 
 
 Call = Callable[..., Sequence[Any]]
@@ -46,7 +55,12 @@ class Program(Protocol):
 
 
 class Backend(Protocol):
-    """Turns plans into programs, and holds the memory of variables."""
+    """Turns plans into programs, and holds the memory of variables.
+
+    What a method raises, `KeyboardInterrupt` and `SystemExit` apart, reaches the user as a `BackendError` that names
+    the backend, the method and the cause; an error of `graphc.errors` goes through as it is. A `call` that raises
+    must leave all variables as they were before it.
+    """
 
     def info(self) -> Capabilities:
         """What the rest of the compiler may know."""

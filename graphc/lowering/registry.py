@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import importlib
-from typing import NamedTuple
+import importlib.util
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
-from graphc.errors import ArgumentError, BackendError, unknown_name
-from graphc.lowering.backend import Backend
+from graphc.errors import ArgumentError, BackendError, GraphcError, unknown_name
+from graphc.lowering.backend import Availability, Backend
+from graphc.lowering.guard import GuardedBackend, cause, why_refused
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "graphc.backends"
+"""The group of entry points by which other packages offer backends: name → function without arguments."""
 
-# In order of preference for "auto". Each is tried as an installed package and as a folder of a plain checkout.
+# In order of preference for "auto" (see `_automatic`). Each is tried as an installed package and as a folder of a plain
+# checkout. Importing one must be cheap and take no device library: "auto" asks them all.
 BUILT_IN: dict[str, tuple[str, ...]] = {
     "numpy": ("graphc_numpy", "backends.graphc_numpy"),
 }
+# What a backend of ours cannot do without, and the extra of graphc that installs it.
+EXTRAS: dict[str, tuple[str, str]] = {
+    "jax": ("jax", "jax"),
+    "cupy": ("cupy", "cuda13"),
+}
 
-_loaded: dict[str, Backend] = {}
+_loaded: dict[str, GuardedBackend] = {}
 
 
 class Choice(NamedTuple):
@@ -31,8 +45,8 @@ def names() -> list[str]:
     return list(dict.fromkeys([*BUILT_IN, *_entry_points()]))
 
 
-def load(name: str) -> Backend:
-    """The backend of that name.
+def load(name: str) -> GuardedBackend:
+    """The backend of that name; its package is imported at the first call.
 
     Raises:
         UnknownNameError: there is none.
@@ -48,80 +62,177 @@ def load(name: str) -> Backend:
         if name not in points:
             raise unknown_name("backend", name, ["auto", *names()])
         backend = _import_foreign(name, points[name])
-    _loaded[name] = backend
-    return backend
+    # Threads that load it at the same time all get the one that came first. A lock could deadlock with Python's own
+    # locks of imports.
+    return _loaded.setdefault(name, GuardedBackend(name, backend))
+
+
+def availability(name: str) -> Availability:
+    """Whether a backend can run here; for one of ours that cannot, with the command that installs what it misses.
+
+    Raises:
+        UnknownNameError, BackendError: as `load`, or the backend fails to say.
+    """
+    found = load(name).availability()
+    if found.available or found.remedy:
+        return found
+    return found._replace(remedy=_missing_extra(name))
 
 
 def choose(backend: str | Backend) -> Choice:
-    """The backend for a request: a named one or none, `"auto"` the first that is available, or an object itself.
+    """The backend for a request: a named one or none, `"auto"` the best that is available, or an object itself.
 
     Raises:
         UnknownNameError: there is none of that name.
-        BackendError: it is not available here, with the reason.
+        BackendError: it is not available here, cannot be imported, or breaks the protocol, with the cause.
         ArgumentError: the object is no backend.
     """
     if isinstance(backend, str):
-        return _choose_by_name(backend)
-    if not hasattr(backend, "info"):
+        return _automatic() if backend == "auto" else _named(backend)
+    if isinstance(backend, GuardedBackend):
+        return Choice(backend.name, backend, "given as an object")
+    if isinstance(backend, type) or not hasattr(backend, "info"):
         raise ArgumentError(
             "this is not a backend",
             expected="a name, or an object that implements graphc.lowering.backend.Backend",
             got=repr(backend),
             fix='backend="auto" takes the best that there is; `graphc backends` lists them',
         )
-    return Choice(backend.info().name, backend, "given as an object")
+    _require_backend(None, backend)
+    name = backend.info().name
+    return Choice(name, GuardedBackend(name, backend), "given as an object")
 
 
-def _choose_by_name(name: str) -> Choice:
-    if name != "auto":
-        backend = load(name)
-        available, reason = backend.availability()
-        if not available:
-            raise BackendError(
-                f"the backend {name!r} is not available here",
-                expected="a backend that can run on this machine",
-                got=reason,
-                fix='`graphc backends` lists them all, with the reason; backend="auto" takes the best that there is',
-            )
-        return Choice(name, backend, "named")
-    skipped: list[str] = []
-    for candidate in BUILT_IN:  # a foreign backend is taken only by name
-        backend = load(candidate)
-        available, reason = backend.availability()
-        if available:
-            why = f"auto: the first available of {', '.join(BUILT_IN)}"
-            return Choice(candidate, backend, "; ".join([why, *skipped]))
-        skipped.append(f"{candidate}: {reason}")
-    raise BackendError("no backend is available", got="; ".join(skipped))
+def _named(name: str) -> Choice:
+    backend = load(name)
+    found = availability(name)
+    if not found.available:
+        hint = '`graphc backends` lists them all, with the reason; backend="auto" takes the best that there is'
+        raise BackendError(
+            f"the backend {name!r} is not available here",
+            expected="a backend that can run on this machine",
+            got=found.reason,
+            fix=f"{found.remedy}\n{hint}" if found.remedy else hint,
+        )
+    return Choice(name, backend, "named")
+
+
+def _automatic() -> Choice:
+    """The first of our own backends with an accelerator, else the first that is available.
+
+    On a CPU that is numpy, even where jax is installed: numpy compiles at once, XLA for seconds. Backends of other
+    packages are taken only by name: to install a package must not change what runs.
+    """
+    found: dict[str, Availability] = {}
+    for name in BUILT_IN:
+        try:
+            found[name] = availability(name)
+        except GraphcError as error:
+            found[name] = Availability(False, error.message)
+    usable = [name for name, here in found.items() if here.available]
+    taken = next((name for name in usable if found[name].accelerator), usable[0] if usable else "")
+    if not taken:
+        raise BackendError(
+            "no backend is available",
+            expected="one of " + ", ".join(found),
+            got="\n".join(f"{name}: {here.reason}" for name, here in found.items()),
+            fix="\n".join(here.remedy for here in found.values() if here.remedy) or "reinstall graphc",
+        )
+    if found[taken].accelerator:
+        why = f"auto: the first with an accelerator, {found[taken].reason}"
+    else:
+        why = "auto: no accelerator, and "
+        why += "numpy compiles at once" if taken == "numpy" else f"{taken} is the first that can run"
+    passed = "; ".join(f"{name}: {_why_passed(here)}" for name, here in found.items() if name != taken)
+    return Choice(taken, load(taken), f"{why}; passed over {passed}" if passed else why)
+
+
+def _why_passed(found: Availability) -> str:
+    if not found.available:
+        return found.reason
+    return f"comes later, {found.reason}" if found.accelerator else "no accelerator"
+
+
+# --- loading --------------------------------------------------------------------------------------------------------
 
 
 def _import_built_in(name: str, modules: tuple[str, ...]) -> Backend:
+    package = _package_of_ours(name, modules)
+    return _made_by(name, lambda: package.backend(), _missing_extra(name))
+
+
+def _package_of_ours(name: str, modules: tuple[str, ...]) -> ModuleType:
     for module in modules:
         try:
-            found = importlib.import_module(module)
+            return importlib.import_module(module)
         except ModuleNotFoundError as error:
-            if error.name not in (module, module.partition(".")[0]):
-                raise BackendError(f"the backend {name!r} misses the package {error.name!r}") from error
-            continue
-        backend: Backend = found.backend()
-        return backend
-    raise BackendError(f"the package of the backend {name!r} is not installed", expected=modules[0])
+            if error.name in (module, module.partition(".")[0]):
+                continue
+            raise _cannot_be_loaded(name, error, _missing_extra(name)) from error
+        except Exception as error:
+            raise _cannot_be_loaded(name, error, _missing_extra(name)) from error
+    raise BackendError(
+        f"the package of the backend {name!r} is not installed",
+        expected=" or ".join(modules),
+        got="neither can be found",
+        fix="reinstall graphc, or run in its checkout",
+    )
 
 
-def _entry_points() -> dict[str, object]:
+def _entry_points() -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points  # 21 ms that only a request for a foreign backend pays
 
-    return {point.name: point for point in entry_points(group=GROUP)}
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=GROUP):
+        found.setdefault(point.name, point)
+    return found
 
 
-def _import_foreign(name: str, point: object) -> Backend:
+def _import_foreign(name: str, point: EntryPoint) -> Backend:
     try:
-        factory = point.load()  # type: ignore[attr-defined]
-        backend: Backend = factory()
-        backend.info()
+        factory = point.load()
     except Exception as error:
-        raise BackendError(
-            f"the backend {name!r} of another package cannot be loaded: {type(error).__name__}: {error}",
-            fix="update or remove the package that provides it",
-        ) from error
+        raise _cannot_be_loaded(name, error, f"update or remove {_package(point)}, which provides it") from error
+    return _made_by(name, factory, f"update or remove {_package(point)}, which provides it")
+
+
+def _made_by(name: str, factory: Callable[[], Backend], fix: str) -> Backend:
+    """What a package's function makes, held to the protocol."""
+    try:
+        backend = factory()
+    except Exception as error:
+        raise _cannot_be_loaded(name, error, fix) from error
+    _require_backend(name, backend, fix)
     return backend
+
+
+def _require_backend(name: str | None, backend: object, fix: str = "") -> None:
+    problems = why_refused(name, backend)
+    if problems:
+        raise BackendError(
+            f"the backend {name or type(backend).__name__!r} breaks the protocol",
+            expected="what graphc.lowering.backend.Backend asks for",
+            got="\n".join(problems),
+            fix=fix or "implement what is missing",
+        )
+
+
+def _cannot_be_loaded(name: str, error: Exception, remedy: str) -> BackendError:
+    return BackendError(
+        f"the backend {name!r} cannot be loaded: {cause(error)}",
+        expected="a package that imports, and a function in it that makes the backend",
+        got=cause(error),
+        fix=remedy or "reinstall what it needs; `graphc info` lists the versions",
+    )
+
+
+def _package(point: EntryPoint) -> str:
+    return f"the package {point.dist.name} {point.dist.version}" if point.dist is not None else f"{point.value}"
+
+
+def _missing_extra(name: str) -> str:
+    """The command that installs what a backend of ours needs, if that is not there."""
+    library, extra = EXTRAS.get(name, ("", ""))
+    if not library or importlib.util.find_spec(library) is not None:
+        return ""
+    return f'pip install "graphc[{extra}]"'

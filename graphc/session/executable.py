@@ -11,6 +11,7 @@ import numpy as np
 from graphc.compiler import CompiledPlan
 from graphc.errors import MemoryLimitError, NumericsError
 from graphc.ir.tensor import Tensor
+from graphc.lowering import guard
 from graphc.session import feeds, numerics
 from graphc.session.state import State
 
@@ -61,6 +62,7 @@ class Executable:
         Raises:
             FeedError: a feed is missing or unknown, or does not fit; nothing has run then.
             NumericsError, OutOfRangeError: a check or an index failed; nothing has been committed then.
+            BackendError: the backend failed in its own code; nothing has been committed then, either.
         """
         if kwargs or len(args) != len(self._dtypes):
             args = tuple(feeds.by_position(self._parameters, args, kwargs))
@@ -89,6 +91,11 @@ class Executable:
         except NumericsError as error:
             self._explain(error, args, binding.sizes)
             raise
+        except Exception as error:  # costs a run nothing, where a wrapper of the call would
+            blamed = guard.failure(self.plan.choice.name, "a call", error)
+            if blamed is error:
+                raise
+            raise blamed from error
         finally:
             binding.free.append(call)
 
