@@ -52,6 +52,7 @@ _NAMES: dict[str, tuple[str, str]] = {
     "evaluate": ("graphc.session.standalone", "evaluate"),
     "bisect": ("graphc.bisection", "bisect"),
     "Culprit": ("graphc.bisection", "Culprit"),
+    "reproduce": ("graphc.reproducer", "reproduce"),
     "GraphcError": ("graphc.errors", "GraphcError"),
 }
 _MODULES = ("errors", "init", "losses", "metrics", "nn", "optim")

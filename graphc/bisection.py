@@ -8,7 +8,7 @@ own inputs. The first that differs is a wrong kernel; if none does, they were pu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +20,10 @@ from graphc.ir.graph import Graph
 from graphc.ir.ledger import Hit
 from graphc.ir.opdef import Kind
 from graphc.ir.tensor import Tensor, VariableNode, rebuild
+from graphc.lowering.registry import Choice
 from graphc.ops.define import constant_node
 from graphc.ops.structure import projections
+from graphc.options import CompileOptions
 from graphc.passes.pipelines import LEGAL_ONLY
 from graphc.session.executable import Executable
 
@@ -41,6 +43,7 @@ class Culprit(NamedTuple):
         origins: the user's lines of the node where it happened.
         hit: for a rule: the row of the ledger.
         node: for a kernel: the node that it computes wrongly.
+        expected: what the reference interpreter computes: the results, then the new values of the variables.
     """
 
     kind: str
@@ -49,6 +52,7 @@ class Culprit(NamedTuple):
     origins: Origins = NO_ORIGINS
     hit: Hit | None = None
     node: Tensor | None = None
+    expected: tuple[np.ndarray, ...] = ()
 
     def __str__(self) -> str:
         where = f"  at {self.origins}" if self.origins.lines else ""
@@ -90,25 +94,67 @@ def bisect(executable: Executable, /, *args: Any, is_wrong: IsWrong = differs, *
         ArgumentError: the first argument is no executable.
         FeedError: as the call itself would.
     """
+    require_executable("bisect", executable)
+    plan = executable.plan
+    leaves, sizes = executable.leaves(*args, **kwargs)
+    return Bisection(plan.recorded, leaves, sizes, plan.choice, plan.options, is_wrong).run()
+
+
+def require_executable(what: str, executable: object) -> None:
+    """Holds the first argument of a function for what it must be.
+
+    Raises:
+        ArgumentError: it is no executable.
+    """
     if not isinstance(executable, Executable):
         raise ArgumentError(
-            "bisect follows an answer through a compiled graph",
+            f"{what} follows an answer through a compiled graph",
             expected="an executable, from session.compile or gc.compile",
             got=repr(executable),
-            fix="gc.bisect(session.compile(fetches, feeds=[x]), array)",
+            fix=f"gc.{what}(session.compile(fetches, feeds=[x]), array)",
         )
-    return _Bisection(executable, args, kwargs, is_wrong).run()
 
 
-class _Bisection:
-    def __init__(self, executable: Executable, args: Sequence[Any], kwargs: Any, is_wrong: IsWrong) -> None:
-        self.plan: CompiledPlan = executable.plan
-        self.graph = self.plan.recorded
-        self.leaves, self.sizes = executable.leaves(*args, **kwargs)
+class Bisection:
+    """The search for the culprit of a call.
+
+    Args:
+        graph: as recorded.
+        leaves: arrays of its parameters and variables.
+        sizes: of its symbols.
+        choice, options: the backend, and how to compile for it.
+        is_wrong: see `IsWrong`.
+
+    Attributes:
+        expected: what the reference interpreter computes.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        leaves: Mapping[Tensor, np.ndarray],
+        sizes: Mapping[str, int],
+        choice: Choice,
+        options: CompileOptions,
+        is_wrong: IsWrong = differs,
+    ) -> None:
+        self.graph = graph
+        self.leaves = leaves
+        self.sizes = sizes
+        self.choice = choice
+        self.options = options
         self.is_wrong = is_wrong
         self.expected = self.by_reference(self.graph)
 
     def run(self) -> Culprit:
+        """Who makes the answer wrong, if it is."""
+        return self._culprit()._replace(expected=tuple(self.expected))
+
+    def finds_wrong(self) -> bool:
+        """Whether there is anything to search for."""
+        return self.wrong(self.compile(None))
+
+    def _culprit(self) -> Culprit:
         whole = self.compile(None)
         if not self.wrong(whole):
             return Culprit("nothing", "", "the answer is that of the reference interpreter")
@@ -128,7 +174,7 @@ class _Bisection:
 
     def compile(self, limit: int | None) -> CompiledPlan:
         """The graph with so many rewrites at most."""
-        return compile_graph(self.graph, self.plan.choice, self.plan.options, limit=limit)
+        return compile_graph(self.graph, self.choice, self.options, limit=limit)
 
     def wrong(self, plan: CompiledPlan) -> bool:
         try:
@@ -184,7 +230,7 @@ class _Bisection:
 
     def backend(self, plan: CompiledPlan) -> Culprit:
         """A wrong kernel, or else a wrong plan."""
-        name = self.plan.choice.name
+        name = self.choice.name
         values: dict[Tensor, Any] = {}
         reference.evaluate(plan.optimised.outputs, self.leaves, self.sizes, values.__setitem__)
         for node in plan.optimised.nodes:
@@ -208,7 +254,7 @@ class _Bisection:
         copy = rebuild(node, inputs)
         results = projections(copy) if isinstance(values[node], tuple) else (copy,)
         graph = Graph(self.graph.parameters, results, (), f"{node.op.name} alone")
-        return self.by_backend(compile_graph(graph, self.plan.choice, self.plan.options, LEGAL_ONLY))
+        return self.by_backend(compile_graph(graph, self.choice, self.options, LEGAL_ONLY))
 
 
 def _is_computed(node: Tensor) -> bool:

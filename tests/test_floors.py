@@ -34,6 +34,7 @@ FLOORS = {
     "graphc/losses.py": 9,
     "graphc/metrics.py": 9,
     "graphc/bisection.py": 10,
+    "graphc/reproducer/": 11,
     "graphc/optim/": 10,
     "graphc/nn/": 10,
     "graphc/io/": 11,
