@@ -52,9 +52,13 @@ def stop_gradient(x: TensorLike, /) -> Tensor:
 
 def numerics_error(x: np.ndarray, message: str, origins: Origins) -> NumericsError:
     """The error for a value that is not finite everywhere; a session completes it with what made it so."""
-    nans, infinities = int(np.isnan(x).sum()), int(np.isinf(x).sum())
+    return not_finite(int(np.isnan(x).sum()), int(np.isinf(x).sum()), x.size, message, origins)
+
+
+def not_finite(nans: int, infinities: int, size: int, message: str, origins: Origins) -> NumericsError:
+    """The same for a value of which only the counts are known."""
     return NumericsError(
-        f"check_numerics{': ' + message if message else ''}: {nans + infinities} of {x.size} elements not finite",
+        f"check_numerics{': ' + message if message else ''}: {nans + infinities} of {size} elements not finite",
         expected="finite numbers",
         got=f"{nans} NaN, {infinities} infinite",
         fix="check_numerics on the lines before this one finds the first that is not finite",
