@@ -583,6 +583,8 @@ ROWS = (
     # --- sources
     layout("placeholder", np.copy, ONE[:4], E([[-0.0, nan]], [-0.0, nan]), call=lambda x: x, dtypes=NUMBERS),
     Row("variable", elsewhere="a session keeps its value: the tests of sessions"),
+    Row("parameter", elsewhere="a region's, which no graph holds: the tests of fusion"),
+    Row("fused", elsewhere="made by the fuse pass: the tests of fusion", covers=("fused_checked",)),
     Row("copy", elsewhere="a step of plans that no graph holds: the tests of plans"),
     made("constant", (), None, E([], [-0.0, nan], gives="float64", value=np.array([-0.0, nan])),
          E([], [1, 2], gives="uint8", value=np.array([1, 2], "uint8")),

@@ -556,7 +556,7 @@ _bad = {
     "its regions are legal graphs": [raw(REGION, [x_], {"body": Graph([], [source()])})],
 }
 _bad_graphs = {
-    "parameters are placeholders": [Graph([gc.exp(x_)], []), Graph([x_, w_], [x_])],
+    "parameters are placeholders, or those of a region in order": [Graph([gc.exp(x_)], []), Graph([x_, w_], [x_])],
     "every placeholder that is read is a parameter, once": [
         Graph([], [gc.exp(x_)]),
         Graph([x_, x_], [x_]),

@@ -56,14 +56,21 @@ NODE_SPEC: tuple[tuple[str, Callable[[Tensor], bool]], ...] = (
 )
 
 
+_PARAMETERS = ("placeholder", "parameter")
+
+
 def _parameters_are_placeholders(graph: Graph) -> bool:
-    return all(node.op.name == "placeholder" for node in graph.parameters)
+    """Those of a region have numbers instead of names."""
+    names = {node.op.name for node in graph.parameters}
+    if names == {"parameter"}:
+        return [node.attrs["index"] for node in graph.parameters] == list(range(len(graph.parameters)))
+    return names <= {"placeholder"}
 
 
 def _placeholders_are_parameters(graph: Graph) -> bool:
     known = set(graph.parameters)
     return len(known) == len(graph.parameters) and all(
-        node in known for node in graph.nodes if node.op.name == "placeholder"
+        node in known for node in graph.nodes if node.op.name in _PARAMETERS
     )
 
 
@@ -85,11 +92,12 @@ def _variable_names_are_unique(graph: Graph) -> bool:
 
 
 def _parameter_names_are_unique(graph: Graph) -> bool:
-    return len({node.name for node in graph.parameters}) == len(graph.parameters)
+    names = [node.name for node in graph.parameters if node.op.name == "placeholder"]
+    return len(set(names)) == len(names)
 
 
 GRAPH_SPEC: tuple[tuple[str, Callable[[Graph], bool]], ...] = (
-    ("parameters are placeholders", _parameters_are_placeholders),
+    ("parameters are placeholders, or those of a region in order", _parameters_are_placeholders),
     ("every placeholder that is read is a parameter, once", _placeholders_are_parameters),
     ("results and new values are tensors", _results_are_tensors),
     ("new values have the types of their variables", _updates_fit),
