@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import Origins, OutOfRangeError
-from graphc.ops.indexing import numpy_slices
+from graphc.errors import Origins
+from graphc.ops.indexing import numpy_slices, require_range
 from graphc.ops.structure import numerics_error, print_value
 
 Array = np.ndarray
@@ -58,15 +58,7 @@ def check_range(indices: Array, size: int, what: str, origins: Origins) -> None:
     """
     if not indices.size:
         return
-    low, high = int(indices.min()), int(indices.max())
-    if low < -size or high >= size:
-        raise OutOfRangeError(
-            f"{what}: an index is out of range",
-            expected=f"indices from {-size} to {size - 1}" if size else "no index: the axis is empty",
-            got=f"indices from {low} to {high}",
-            fix="look for wrong labels or ids in what is fed; gc.clip keeps indices in range",
-            origins=origins,
-        )
+    require_range(int(indices.min()), int(indices.max()), size, what, origins)
 
 
 def take_into(out: Array, x: Array, indices: Array, axis: int, origins: Origins) -> None:

@@ -13,6 +13,7 @@ from graphc.errors import (
     ArgumentError,
     DTypeError,
     GraphcError,
+    Origins,
     OutOfRangeError,
     ShapeError,
 )
@@ -215,6 +216,22 @@ def _clamp(bound: Any, size: Dim, default: Dim, low: Dim, high: Dim) -> Dim:
 
 
 # --- gather and scatter -------------------------------------------------------------------------------------
+
+
+def require_range(low: int, high: int, size: int, what: str, origins: Origins) -> None:
+    """Holds the least and the largest index to their axis.
+
+    Raises:
+        OutOfRangeError: one is outside of [-size, size).
+    """
+    if low < -size or high >= size:
+        raise OutOfRangeError(
+            f"{what}: an index is out of range",
+            expected=f"indices from {-size} to {size - 1}" if size else "no index: the axis is empty",
+            got=f"indices from {low} to {high}",
+            fix="look for wrong labels or ids in what is fed; gc.clip keeps indices in range",
+            origins=origins,
+        )
 
 
 def _take_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
