@@ -69,6 +69,16 @@ class Optimizer:
             fix="session.assign({optimizer.learning_rate: rate}); the first value: optimizer = gc.optim.SGD(rate)",
         )
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in vars(self) and not name.startswith("_") and self._learning_rate is not None:
+            raise StaticGraphError(
+                f"{self.name}: {name} cannot be set any more: the updates that there are would not notice",
+                expected="values that are set before the first minimize or apply",
+                got=f"{self.name}.{name} = {value!r}",
+                fix=f"pass it when the optimiser is made: gc.optim.{type(self).__name__}(…, {name}=…)",
+            )
+        super().__setattr__(name, value)
+
     def minimize(self, loss: Tensor, variables: VariableNode | Iterable[VariableNode] | None = None) -> Update:
         """One step that lowers a scalar loss.
 

@@ -138,6 +138,15 @@ def learning_rate_set_by_an_attribute(m: Model) -> None:
     optimizer.learning_rate = 0.0  # <- here
 
 
+@mistake(StaticGraphError, TypeError)
+def momentum_set_after_minimize(m: Model) -> None:
+    optimizer = gc.optim.SGD(0.5, momentum=0.9)
+    with gc.Graph("other"):
+        v = gc.Variable(1.0, name="v")
+        optimizer.minimize(v * v)
+    optimizer.momentum = 0.5  # <- here
+
+
 @mistake(UpdateError, ValueError)
 def learning_rate_before_use(m: Model) -> object:
     return gc.optim.SGD(0.5).learning_rate  # <- here
