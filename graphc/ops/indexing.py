@@ -225,13 +225,18 @@ def require_range(low: int, high: int, size: int, what: str, origins: Origins) -
         OutOfRangeError: one is outside of [-size, size).
     """
     if low < -size or high >= size:
-        raise OutOfRangeError(
-            f"{what}: an index is out of range",
-            expected=f"indices from {-size} to {size - 1}" if size else "no index: the axis is empty",
-            got=f"indices from {low} to {high}",
-            fix="look for wrong labels or ids in what is fed; gc.clip keeps indices in range",
-            origins=origins,
-        )
+        raise out_of_range(low, high, size, what, origins)
+
+
+def out_of_range(low: int, high: int, size: int, what: str, origins: Origins) -> OutOfRangeError:
+    """The error for indices from `low` to `high`, of which one at least is out of range."""
+    return OutOfRangeError(
+        f"{what}: an index is out of range",
+        expected=f"indices from {-size} to {size - 1}" if size else "no index: the axis is empty",
+        got=f"indices from {low} to {high}",
+        fix="look for wrong labels or ids in what is fed; gc.clip keeps indices in range",
+        origins=origins,
+    )
 
 
 def _take_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
