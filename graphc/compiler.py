@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -84,7 +84,10 @@ class CompiledPlan:
 
     @property
     def peak_bytes(self) -> Peak:
-        """The bytes of the arena that live at the same time: a formula with `evaluate(batch=…)`."""
+        """The bytes of the arena that live at the same time: a formula with `evaluate(batch=…)`.
+
+        0 where the backend plans its memory itself, as jax does: `executable.arena_bytes(…)` tells what that takes.
+        """
         return self.plan.peak
 
     @cached_property
@@ -99,7 +102,7 @@ class CompiledPlan:
 
     @property
     def stats(self) -> dict[str, Any]:
-        """Numbers about the compilation."""
+        """Numbers about the compilation; on the jax backend also how often XLA has compiled (once per shape)."""
         copies = [step for step in self.plan.steps if step.op is COPY]
         return {
             "backend": self.choice.name,
@@ -112,7 +115,12 @@ class CompiledPlan:
             "traffic_bytes": str(traffic(self.plan)),
             "compile_s": sum(stage.seconds for stage in self.stages),
             **{f"{stage.name}_s": stage.seconds for stage in self.stages},
+            **self._program_stats(),
         }
+
+    def _program_stats(self) -> Mapping[str, Any]:
+        """Numbers that the backend keeps, and may change from run to run."""
+        return getattr(self.program, "stats", {})
 
     def explain(self) -> str:
         """What the compiler did to which line, what it left alone, and why."""
@@ -128,7 +136,11 @@ class CompiledPlan:
         lines += ["rewrites:", *self._rewrites()]
         lines += ["left alone:", *(f"  {item}" for item in self._left())]
         lines += [f"assumed: {guard} ({guard.reason})  {guard.origins}" for guard in self.plan.guards]
-        lines.append(f"memory: peak {self.plan.peak} bytes in {len(self.plan.intervals)} buffers")
+        if self.plan.functional:
+            lines.append(f"memory: planned by the backend {self.choice.name}, for each combination of sizes")
+        else:
+            lines.append(f"memory: peak {self.plan.peak} bytes in {len(self.plan.intervals)} buffers")
+        lines += [f"{name}: {value}" for name, value in self._program_stats().items()]
         return "\n".join(lines)
 
     def _rewrites(self) -> list[str]:

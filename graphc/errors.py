@@ -233,6 +233,10 @@ class SessionError(GraphcError, RuntimeError):
     """A session is closed, was inherited by a fork, or is lost."""
 
 
+class StateLostError(SessionError):
+    """A run failed when it had given up the old state and had no new one: `session.restore` needs a snapshot."""
+
+
 class TextSyntaxError(GraphcError, ValueError):
     """The text form of a graph cannot be parsed."""
 

@@ -19,6 +19,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], int, str]] = {
     **dict.fromkeys(("strict", "deterministic", "verify"), ((bool,), 0, "True or False")),
     "memory_limit": ((int, type(None)), 0, "a number of bytes, or None for no limit"),
     "threads": ((int, type(None)), 1, "an int >= 1, or None to leave it to the backend"),
+    "cache": ((str, os.PathLike, type(None)), 0, "a folder, or None for no cache"),
     "dump": ((str, os.PathLike, type(None)), 0, "a folder, or None for no dumps"),
 }
 
@@ -36,8 +37,12 @@ class CompileOptions:
             and takes only `None`.
         precision: of matrix products; `"highest"` is full precision of the dtype. The numpy backend has no
             other.
+        law: `"default"`, or `"strict"`: no compiler below graphc may use algebra that changes bits. On the jax backend
+            that switches XLA's algebraic simplifier off, which takes `(x + 1e8) - 1e8` for `x`; others never do such
+            things.
         deterministic: the same bits on the same machine and versions. The numpy backend always is.
         verify: check the graph against the specification of the IR between passes.
+        cache: a folder in which backends that compile machine code keep it from process to process.
         dump: a folder for numbered dumps of the graph around every pass.
     """
 
@@ -46,8 +51,10 @@ class CompileOptions:
     memory_limit: int | None = None
     threads: int | None = None
     precision: str = "highest"
+    law: str = "default"
     deterministic: bool = True
     verify: bool = False
+    cache: str | os.PathLike[str] | None = None
     dump: str | os.PathLike[str] | None = None
 
     def __new__(cls, *args: object, **options: object) -> CompileOptions:
@@ -61,6 +68,8 @@ class CompileOptions:
             raise unknown_name("exactness", self.exactness, list(EXACTNESS))
         if self.precision not in ("highest", "high", "default"):
             raise unknown_name("precision", self.precision, ["highest", "high", "default"])
+        if self.law not in ("default", "strict"):
+            raise unknown_name("law", self.law, ["default", "strict"])
         for name, (kinds, least, expected) in _KINDS.items():
             value = getattr(self, name)
             if not isinstance(value, kinds) or (type(value) is int and value < least):
@@ -106,9 +115,10 @@ def settings() -> dict[str, str]:
 
 
 def default_options() -> CompileOptions:
-    """The defaults, with `GRAPHC_EXACTNESS`, `GRAPHC_VERIFY` and `GRAPHC_DUMP` from the environment."""
+    """The defaults, with `GRAPHC_EXACTNESS`, `GRAPHC_VERIFY`, `GRAPHC_CACHE` and `GRAPHC_DUMP` from the environment."""
     return CompileOptions(
         exactness=os.environ.get("GRAPHC_EXACTNESS", "default"),
         verify=os.environ.get("GRAPHC_VERIFY", "0") not in ("", "0"),
+        cache=os.environ.get("GRAPHC_CACHE") or None,
         dump=os.environ.get("GRAPHC_DUMP") or None,
     )

@@ -36,6 +36,8 @@ Call = Callable[..., Sequence[Any]]
 class Program(Protocol):
     """A plan, lowered.
 
+    A program may have a mapping `stats`: numbers for `plan.stats`, which `explain()` shows.
+
     Attributes:
         source: the emitted code, or whatever comes nearest to it.
     """
@@ -59,7 +61,7 @@ class Backend(Protocol):
 
     What a method raises, `KeyboardInterrupt` and `SystemExit` apart, reaches the user as a `BackendError` that names
     the backend, the method and the cause; an error of `graphc.errors` goes through as it is. A `call` that raises
-    must leave all variables as they were before it.
+    must leave all variables as they were before it; if it cannot, it raises a `StateLostError`.
     """
 
     def info(self) -> Capabilities:

@@ -22,6 +22,7 @@ GROUP = "graphc.backends"
 # checkout. Importing one must be cheap and take no device library: "auto" asks them all.
 BUILT_IN: dict[str, tuple[str, ...]] = {
     "numpy": ("graphc_numpy", "backends.graphc_numpy"),
+    "jax": ("graphc_jax", "backends.graphc_jax"),
 }
 # What a backend of ours cannot do without, and the extra of graphc that installs it.
 EXTRAS: dict[str, tuple[str, str]] = {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.compiler import CompiledPlan
-from graphc.errors import MemoryLimitError, NumericsError
+from graphc.errors import MemoryLimitError, NumericsError, StateLostError
 from graphc.ir.tensor import Tensor
 from graphc.lowering import guard
 from graphc.session import feeds, numerics
@@ -55,6 +55,7 @@ class Executable:
         self._hold = state.lock.exclusive if plan.recorded.updates else state.lock.shared
         self._bindings: dict[tuple[tuple[int, ...], ...], _Binding] = {}
         self._clock = count()
+        self._generation = state.generation
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Runs the plan.
@@ -62,6 +63,7 @@ class Executable:
         Raises:
             FeedError: a feed is missing or unknown, or does not fit; nothing has run then.
             NumericsError, OutOfRangeError: a check or an index failed; nothing has been committed then.
+            StateLostError: the backend failed half-way; `session.restore` makes the session usable again.
             BackendError: the backend failed in its own code; nothing has been committed then, either.
         """
         if kwargs or len(args) != len(self._dtypes):
@@ -77,7 +79,11 @@ class Executable:
         return self._unflatten(results)
 
     def _run(self, args: Sequence[np.ndarray], shapes: tuple[tuple[int, ...], ...]) -> Sequence[Any]:
-        self._state.require_open()
+        state = self._state
+        state.require_open()
+        if self._generation != state.generation:
+            self._bindings.clear()
+            self._generation = state.generation
         binding = self._bindings.get(shapes)
         if binding is None:
             binding = self._bind(args, shapes)
@@ -90,6 +96,9 @@ class Executable:
             return call(*args)
         except NumericsError as error:
             self._explain(error, args, binding.sizes)
+            raise
+        except StateLostError as error:
+            state.lose(error)
             raise
         except Exception as error:  # costs a run nothing, where a wrapper of the call would
             blamed = guard.failure(self.plan.choice.name, "a call", error)

@@ -169,12 +169,14 @@ class Session:
     def restore(self, snapshot: Snapshot) -> None:
         """Sets the variables and the step to those of a snapshot: all, or none if one does not fit.
 
+        A session that has lost its state (`StateLostError`) goes on from there.
+
         Raises:
             UnknownNameError: the snapshot names a variable that the graph lacks.
             FeedError: a value does not fit.
             ArgumentError: the snapshot lacks variables of the graph, or is none.
         """
-        self.state.require_open()
+        self.state.require_not_ended()
         if not isinstance(getattr(snapshot, "step", None), (int, np.integer)):
             raise ArgumentError(
                 "this is not a snapshot",
@@ -193,7 +195,7 @@ class Session:
                 fix="session.assign(snapshot.values) sets these alone, and leaves the others and the step as they are",
             )
         self.state.initialise(nodes)
-        self.state.write(arrays, int(snapshot.step))
+        self.state.restore(nodes, arrays, int(snapshot.step))
 
     @property
     def step(self) -> int:

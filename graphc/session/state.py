@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphc import philox
-from graphc.errors import SessionError, ShapeError
+from graphc.errors import SessionError, ShapeError, StateLostError
 from graphc.ir import dims
 from graphc.ir.tensor import VariableNode
 from graphc.lowering.backend import Backend
@@ -36,6 +36,8 @@ class State:
 
     Attributes:
         lock: held by whoever reads or writes.
+        generation: counts how often the arrays have been replaced by others: calls that are bound to older ones are
+            stale.
     """
 
     def __init__(self, backend: Backend, key: philox.Key | None, title: str) -> None:
@@ -45,7 +47,9 @@ class State:
         self._title = title
         self._arrays: dict[str, Any] = {}
         self._step = np.zeros((), np.int64)
-        self._lost = ""
+        self._ended = ""
+        self._lost: StateLostError | None = None
+        self.generation = 0
         _states.add(self)
 
     @property
@@ -98,6 +102,24 @@ class State:
         self.require_open()
         self._backend.to_device([(self._arrays[name], value) for name, value in values.items()], committed)
 
+    def restore(self, variables: Sequence[VariableNode], values: Mapping[str, np.ndarray], step: int) -> None:
+        """Sets all variables and the step at once; a lost state is found again, in new arrays."""
+        committed = partial(operator.setitem, self._step, ..., step)
+        self.lock.exclusive(self._restore, variables, values, committed)
+
+    def _restore(
+        self, variables: Sequence[VariableNode], values: Mapping[str, np.ndarray], committed: Callable[[], object]
+    ) -> None:
+        if self._lost is None:
+            self._write(values, committed)
+            return
+        self.require_not_ended()
+        arrays = {variable.name: self._backend.allocate(variable.type) for variable in variables}
+        self._backend.to_device([(arrays[name], value) for name, value in values.items()], committed)
+        self._arrays = arrays
+        self.generation += 1
+        self._lost = None
+
     # --- what executables ask ----------------------------------------------------------------------------------
 
     def arrays(self, names: Sequence[str]) -> list[Any]:
@@ -108,17 +130,37 @@ class State:
         """What a commit calls last: it counts the run."""
         return partial(np.add, self._step, 1, self._step)
 
+    def lose(self, error: StateLostError) -> None:
+        """A run has given up the old state and has no new one: nothing can be read until a snapshot is restored."""
+        self._lost = error
+
     # --- life --------------------------------------------------------------------------------------------------
 
     def require_open(self) -> None:
         """Holds the state for usable.
 
         Raises:
+            StateLostError: a run has lost it.
             SessionError: it is closed, or belongs to a parent process.
         """
-        if self._lost:
+        self.require_not_ended()
+        if self._lost is not None:
+            raise StateLostError(
+                "this session has lost the state of its variables: " + self._lost.message,
+                expected="a session whose last run ended, or to which a snapshot has been restored since",
+                got=self._lost.got,
+                fix=self._lost.fix,
+            ) from self._lost
+
+    def require_not_ended(self) -> None:
+        """Holds the state for one that a snapshot can be restored to, be it lost.
+
+        Raises:
+            SessionError: it is closed, or belongs to a parent process.
+        """
+        if self._ended:
             raise SessionError(
-                f"this session cannot be used: {self._lost}",
+                f"this session cannot be used: {self._ended}",
                 expected="an open session of this process",
                 got=repr(self),
                 fix="open one, `with gc.Session(graph) as session:`, and run inside of that block",
@@ -126,20 +168,21 @@ class State:
 
     def close(self) -> None:
         """Lets go of all arrays, as soon as no run is under way. Twice is no error."""
-        self.lock.exclusive(self._lose, "it is closed")
+        self.lock.exclusive(self._end, "it is closed")
 
-    def _lose(self, why: str) -> None:
-        self._lost = self._lost or why
+    def _end(self, why: str) -> None:
+        self._ended = self._ended or why
         self._arrays.clear()
 
     def after_fork(self) -> None:
         """In a child process: what the parent's threads held is free, and variables are the parent's."""
         self.lock.reset()
         if self._key is not None:
-            self._lose("it was opened by the parent process; open one after the fork")
+            self._end("it was opened by the parent process; open one after the fork")
 
     def __repr__(self) -> str:
-        state = self._lost or f"{len(self._arrays)} variables, step {self.step}"
+        lost = "its state is lost" if self._lost is not None else ""
+        state = self._ended or lost or f"{len(self._arrays)} variables, step {self.step}"
         return f"<graphc.Session of {self._title}: {state}>"
 
 

@@ -1,0 +1,102 @@
+"""How each op is written as a call: a table from op to a line of source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from graphc.ir.types import TensorType
+from graphc.plan.data import Step
+
+
+class Operands(NamedTuple):
+    """What a row of the table gets: names and types of the inputs, types of the outputs, attributes as source."""
+
+    inputs: Sequence[str]
+    types: Sequence[TensorType]
+    output: TensorType
+    attr: Callable[[str], str]
+    shape: str
+    precision: str
+
+    def spread(self, position: int) -> str:
+        """An input, broadcast to the shape of the output."""
+        if self.types[position].shape == self.output.shape:
+            return self.inputs[position]
+        return f"spread({self.inputs[position]}, {self.shape})"
+
+
+Row = Callable[[Step, Operands], str]
+
+UNARY = {
+    "abs": "absolute", "bitwise_invert": "lax.bitwise_not", "ceil": "lax.ceil", "cos": "lax.cos", "erf": "lax.erf",
+    "exp": "lax.exp", "expm1": "lax.expm1", "floor": "lax.floor", "isfinite": "lax.is_finite", "log": "lax.log",
+    "log1p": "lax.log1p", "logical_not": "lax.bitwise_not", "negative": "lax.neg", "round": "round_half_even",
+    "rsqrt": "lax.rsqrt", "sigmoid": "lax.logistic", "sign": "sign", "sin": "lax.sin", "sqrt": "lax.sqrt",
+    "tanh": "lax.tanh", "trunc": "trunc",
+}  # fmt: skip
+BINARY = {
+    "add": "lax.add", "bitwise_and": "lax.bitwise_and", "bitwise_or": "lax.bitwise_or",
+    "bitwise_xor": "lax.bitwise_xor", "divide": "lax.div", "equal": "lax.eq", "floor_divide": "floor_divide", "greater": "lax.gt",
+    "greater_equal": "lax.ge", "less": "lax.lt", "less_equal": "lax.le", "logical_and": "lax.bitwise_and",
+    "logical_or": "lax.bitwise_or", "logical_xor": "lax.bitwise_xor", "maximum": "lax.max", "minimum": "lax.min",
+    "multiply": "lax.mul", "not_equal": "lax.ne", "pow": "power", "remainder": "remainder", "subtract": "lax.sub",
+    "where": "lax.select",
+}  # fmt: skip
+REDUCTIONS = {
+    "all": "lax.reduce_and", "any": "lax.reduce_or", "max": "lax.reduce_max", "min": "lax.reduce_min",
+    "prod": "lax.reduce_prod", "sum": "total",
+}  # fmt: skip
+
+
+def _elementwise(function: str) -> Row:
+    return lambda step, o: f"{function}({', '.join(o.spread(position) for position in range(len(o.inputs)))})"
+
+
+def _reduce(function: str) -> Row:
+    def row(step: Step, o: Operands) -> str:
+        call = f"{function}({o.inputs[0]}, {o.attr('axis')})"
+        return f"lax.reshape({call}, {o.shape})" if step.attrs["keepdims"] else call
+
+    return row
+
+
+def _position(function: str) -> Row:
+    return lambda step, o: f"{function}({o.inputs[0]}, {o.attr('axis')}, 'int64')"
+
+
+def _call(function: str, *attrs: str) -> Row:
+    """A function of the inputs and of some attributes."""
+    return lambda step, o: f"{function}({', '.join((*o.inputs, *map(o.attr, attrs)))})"
+
+
+def _itself(step: Step, o: Operands) -> str:
+    return o.inputs[0]
+
+
+ROWS: dict[str, Row] = {
+    **{op: _elementwise(function) for op, function in {**UNARY, **BINARY}.items()},
+    **{op: _reduce(function) for op, function in REDUCTIONS.items()},
+    "argmax": _position("lax.argmax"),
+    "argmin": _position("lax.argmin"),
+    "astype": lambda step, o: f"lax.convert_element_type({o.inputs[0]}, '{o.output.dtype}')",
+    "broadcast_to": lambda step, o: f"spread({o.inputs[0]}, {o.shape})",
+    "check_numerics": _call("check_numerics"),
+    "concat": lambda step, o: f"lax.concatenate([{', '.join(o.inputs)}], {o.attr('axis')})",
+    "isinf": lambda step, o: f"lax.abs({o.inputs[0]}) == inf",
+    "isnan": lambda step, o: f"{o.inputs[0]} != {o.inputs[0]}",
+    "matmul": lambda step, o: f"matmul({', '.join(o.inputs)}, '{o.precision}')",
+    "pad": lambda step, o: f"lax.pad({', '.join(o.inputs)}, [(*width, 0) for width in {o.attr('pad_width')}])",
+    "permute_dims": _call("lax.transpose", "axes"),
+    "print": _itself,
+    "relu": lambda step, o: f"lax.max({o.inputs[0]}, lax.full_like({o.inputs[0]}, 0))",
+    "reshape": lambda step, o: f"lax.reshape({o.inputs[0]}, {o.shape})",
+    "scatter_add": _call("scatter_add", "axis"),
+    "slice": _call("take_slice", "starts", "lengths", "steps"),
+    "slice_update": _call("slice_update", "starts", "lengths", "steps"),
+    "stop_gradient": _itself,
+    "take": _call("take", "axis"),
+}
+
+CHECKS = frozenset({"check_numerics", "scatter_add", "take"})
+"""Whose calls give three values: the result, what the error needs to know, and whether the check passed."""

@@ -1,0 +1,245 @@
+"""Ops for which no single function of `jax.lax` has graphc's semantics. The first argument is the module `jax`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Value = Any
+"""An array of JAX, or its stand-in while a function is traced."""
+
+
+def spread(jax: Any, x: Value, shape: tuple[int, ...]) -> Value:
+    """Broadcasting as NumPy has it: axes are counted from the last."""
+    own = np.shape(x)
+    return x if own == shape else jax.lax.broadcast_in_dim(x, shape, range(len(shape) - len(own), len(shape)))
+
+
+def _like(x: Value, number: float) -> Any:
+    return np.asarray(number, x.dtype)[()]
+
+
+def _choose(jax: Any, condition: Value, x: Value, number: float) -> Value:
+    """The number where the condition holds, else x."""
+    return jax.lax.select(condition, jax.lax.full_like(x, number), x)
+
+
+# --- arithmetic ---------------------------------------------------------------------------------------------
+
+
+def floor_divide(jax: Any, x: Value, y: Value) -> Value:
+    """Rounded down. Integers: 0 for a divisor of 0. Floats: consistent with the remainder, as NumPy's."""
+    lax = jax.lax
+    if x.dtype.kind != "f":
+        quotient = lax.div(x, _choose(jax, y == 0, y, 1))
+        if x.dtype.kind == "i":
+            quotient = quotient - _is_adjusted(jax, x, y).astype(x.dtype)
+        return _choose(jax, y == 0, quotient, 0)
+    rest = lax.rem(x, y)
+    quotient = (x - rest) / y
+    quotient = lax.select((rest != 0) & ((y < 0) != (rest < 0)), quotient - 1, quotient)
+    floor = lax.floor(quotient)
+    floor = lax.select(quotient - floor > 0.5, floor + 1, floor)
+    plain = x / y
+    signed_zero = _with_sign(jax, lax.full_like(x, 0), plain)
+    return lax.select(y == 0, plain, lax.select(quotient != 0, floor, signed_zero))
+
+
+def _is_adjusted(jax: Any, x: Value, y: Value) -> Value:
+    """Where an integer division towards zero is one above the one downwards."""
+    rest = jax.lax.rem(x, _choose(jax, y == 0, y, 1))
+    return (rest != 0) & ((rest < 0) != (y < 0))
+
+
+def _with_sign(jax: Any, x: Value, like: Value) -> Value:
+    """x ≥ 0 with the sign of another float; XLA has no copysign."""
+    negative = (like < 0) | ((like == 0) & (1 / like < 0))
+    return jax.lax.select(negative, -x, x)
+
+
+def remainder(jax: Any, x: Value, y: Value) -> Value:
+    """With the sign of the divisor; 0 for integers and a divisor of 0."""
+    lax = jax.lax
+    if x.dtype.kind != "f":
+        rest = lax.rem(x, _choose(jax, y == 0, y, 1))
+        if x.dtype.kind == "i":
+            rest = lax.select(_is_adjusted(jax, x, y), rest + y, rest)
+        return _choose(jax, y == 0, rest, 0)
+    rest = lax.rem(x, y)
+    moved = lax.select((y < 0) != (rest < 0), rest + y, rest)
+    zero = _with_sign(jax, lax.full_like(x, 0), y)
+    return lax.select(rest == 0, zero, lax.select(rest != rest, rest, moved))
+
+
+def absolute(jax: Any, x: Value) -> Value:
+    """|x|; unsigned integers are what they are."""
+    return x if x.dtype.kind == "u" else jax.lax.abs(x)
+
+
+def sign(jax: Any, x: Value) -> Value:
+    """+0 for both zeros, where XLA keeps the sign."""
+    return _choose(jax, x == 0, jax.lax.sign(x), 0)
+
+
+def trunc(jax: Any, x: Value) -> Value:
+    """Rounded towards zero."""
+    return jax.lax.select(x < 0, jax.lax.ceil(x), jax.lax.floor(x))
+
+
+def round_half_even(jax: Any, x: Value) -> Value:
+    """Rounded to the nearest integer."""
+    return jax.lax.round(x, jax.lax.RoundingMethod.TO_NEAREST_EVEN)
+
+
+def power(jax: Any, x: Value, y: Value) -> Value:
+    """Integers wrap around; their negative powers are truncated towards zero."""
+    lax = jax.lax
+    if x.dtype.kind == "f":
+        return lax.pow(x, y)
+    zero, one = _like(x, 0), _like(x, 1)
+
+    def square_and_multiply(_: Value, carry: Any) -> Any:
+        result, base, rest = carry
+        result = lax.select((rest & one) == one, result * base, result)
+        return result, base * base, lax.shift_right_logical(rest, lax.full_like(rest, 1))
+
+    start = (lax.full_like(x, 1), x, _choose(jax, y < zero, y, 0))
+    result = lax.fori_loop(0, x.dtype.itemsize * 8, square_and_multiply, start)[0]
+    if x.dtype.kind == "u":
+        return result
+    odd = (y & one) == one
+    of_minus_one = lax.select(odd, lax.full_like(x, -1), lax.full_like(x, 1))
+    inverse = lax.select(x == one, lax.full_like(x, 1), lax.full_like(x, 0))
+    inverse = lax.select(x == -one, of_minus_one, inverse)
+    return lax.select(y < zero, inverse, result)
+
+
+# --- reductions ---------------------------------------------------------------------------------------------
+
+
+def total(jax: Any, x: Value, axes: tuple[int, ...]) -> Value:
+    """A sum that starts at +0. XLA takes a sum of one term for the term itself, which may be −0."""
+    result = jax.lax.reduce_sum(x, axes)
+    if x.dtype.kind == "f" and math.prod(x.shape[axis] for axis in axes) == 1:
+        return _choose(jax, result == 0, result, 0)
+    return result
+
+
+# --- products -----------------------------------------------------------------------------------------------
+
+
+def matmul(jax: Any, x: Value, y: Value, precision: str) -> Value:
+    """Products of matrices, or of stacks of them."""
+    return jax.numpy.matmul(x, y, precision=precision)
+
+
+# --- indexing -----------------------------------------------------------------------------------------------
+
+
+def take_slice(jax: Any, x: Value, starts: Sequence[int], lengths: Sequence[int], steps: Sequence[int]) -> Value:
+    """Elements at distances that may be negative."""
+    cut = [_cut(*axis) for axis in zip(starts, lengths, steps, strict=True)]
+    part = jax.lax.slice(x, [low for low, _ in cut], [high for _, high in cut], [abs(step) for step in steps])
+    backwards = [axis for axis, step in enumerate(steps) if step < 0]
+    return jax.lax.rev(part, backwards) if backwards else part
+
+
+def _cut(start: int, length: int, step: int) -> tuple[int, int]:
+    """The first position of a slice, and the one after its last."""
+    if length == 0:
+        return 0, 0
+    last = start + (length - 1) * step
+    return min(start, last), max(start, last) + 1
+
+
+def slice_update(
+    jax: Any, x: Value, part: Value, starts: Sequence[int], lengths: Sequence[int], steps: Sequence[int]
+) -> Value:
+    """x with a slice replaced."""
+    lax = jax.lax
+    if 0 in lengths:
+        return x
+    cut = [_cut(*axis) for axis in zip(starts, lengths, steps, strict=True)]
+    if all(abs(step) == 1 or length == 1 for step, length in zip(steps, lengths, strict=True)):
+        return lax.dynamic_update_slice(x, _forwards(jax, part, steps), [low for low, _ in cut])
+    gaps = [abs(step) - 1 for step in steps]
+    border = [(low, n - high, gap) for (low, high), n, gap in zip(cut, x.shape, gaps, strict=True)]
+    inside = lax.pad(lax.full(part.shape, True), False, border)
+    return lax.select(inside, lax.pad(_forwards(jax, part, steps), _like(x, 0), border), x)
+
+
+def _forwards(jax: Any, part: Value, steps: Sequence[int]) -> Value:
+    backwards = [axis for axis, step in enumerate(steps) if step < 0]
+    return jax.lax.rev(part, backwards) if backwards else part
+
+
+def take(jax: Any, x: Value, indices: Value, axis: int) -> tuple[Value, Value, Value]:
+    """Slices of x along an axis, the least and largest index, and whether both are in range."""
+    seen, ok = _range(jax, indices, x.shape[axis])
+    if x.shape[axis] == 0 or 0 in indices.shape:
+        shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+        return jax.lax.full(shape, 0, x.dtype), seen, ok
+    return jax.numpy.take(x, _positions(jax, indices, x.shape[axis]), axis=axis, mode="clip"), seen, ok
+
+
+def scatter_add(jax: Any, x: Value, indices: Value, values: Value, axis: int) -> tuple[Value, Value, Value]:
+    """x with values added along an axis, the least and largest index, and whether both are in range."""
+    seen, ok = _range(jax, indices, x.shape[axis])
+    if x.shape[axis] == 0 or 0 in indices.shape:
+        return x, seen, ok
+    where = (slice(None),) * axis + (_positions(jax, indices, x.shape[axis]),)
+    return x.at[where].add(values, mode="drop"), seen, ok
+
+
+def _range(jax: Any, indices: Value, size: int) -> tuple[Value, Value]:
+    """The least and the largest index, and whether they are in [-size, size). Nothing is out of range of nothing."""
+    if 0 in indices.shape:
+        return jax.lax.full((2,), 0, indices.dtype), jax.lax.full((), True)
+    axes = tuple(range(indices.ndim))
+    low, high = jax.lax.reduce_min(indices, axes), jax.lax.reduce_max(indices, axes)
+    seen = jax.numpy.stack([low, high])
+    limits = np.iinfo(indices.dtype)  # its dtype may hold no such size, and then no such index
+    fits_low = True if -size <= limits.min else low >= _like(low, -size)
+    fits_high = True if size > limits.max else high < _like(high, size)
+    return seen, jax.lax.full((), True) & fits_low & fits_high
+
+
+def _positions(jax: Any, indices: Value, size: int) -> Value:
+    """Positions from 0 on, in 32 bits where that is enough."""
+    wide = np.int32 if size < 2**31 else np.int64
+    positions = jax.lax.convert_element_type(indices, wide)
+    return jax.lax.select(positions < 0, positions + _like(positions, size), positions)
+
+
+# --- checks -------------------------------------------------------------------------------------------------
+
+
+def check_numerics(jax: Any, x: Value) -> tuple[Value, Value, Value]:
+    """x, how many NaNs and infinities it holds, and whether there are none."""
+    nans, infinities = x != x, abs(x) == math.inf
+    axes = tuple(range(x.ndim))
+    counts = [jax.lax.reduce_sum(found.astype(np.int64), axes) for found in (nans, infinities)]
+    return x, jax.numpy.stack(counts), jax.lax.reduce_and(jax.lax.is_finite(x), axes)
+
+
+def all_of(jax: Any, *checks: Value) -> Value:
+    """Whether all checks passed, as an array of one element that C code can read."""
+    return jax.numpy.stack(checks).all().reshape(1)
+
+
+def keep_if(jax: Any, ok: Value, new: Value, old: Value) -> Value:
+    """The new value of a variable, or the old one."""
+    return jax.lax.select(ok[0], new, old)
+
+
+KERNELS = {
+    function.__name__: function
+    for function in (
+        absolute, all_of, check_numerics, floor_divide, keep_if, matmul, power, remainder, round_half_even, scatter_add,
+        sign, slice_update, spread, take, take_slice, total, trunc,
+    )
+}  # fmt: skip
+"""What emitted code can name, each without its first argument."""

@@ -1,0 +1,37 @@
+"""64-bit types, switched on for a call of ours and for nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+_T = TypeVar("_T")
+
+
+def in_x64(function: Callable[..., _T], *args: Any) -> _T:
+    """`function(*args)` while this thread has 64-bit types.
+
+    JAX's own context manager is Python code: a signal handler that raises at the entry of its `__exit__` would leave
+    the setting behind. Between a call that raises and the call in `finally`, CPython handles no signal.
+    """
+    import jax
+
+    setting = jax.enable_x64
+    before = setting.get_local()
+    try:
+        setting.set_local(True)
+        return function(*args)
+    finally:
+        setting.set_local(before)
+
+
+def put(array: np.ndarray) -> Any:
+    """A copy on the device. A copy on the host comes first: JAX may keep what it is given, or read it later.
+
+    A copy on the device would be a program of its own, which XLA compiles for every shape.
+    """
+    import jax
+
+    return in_x64(jax.device_put, np.array(array, order="C")).block_until_ready()
