@@ -8,10 +8,11 @@ unexport PYTHONPATH PYTHONHOME
 
 help:
 	@echo 'make demo        set up .venv and run examples/demo.py'
-	@echo 'make test        set up .venv and run ruff, mypy and pytest'
+	@echo 'make test        set up .venv and run ruff, mypy and pytest; with jax and nvrtc where they can be installed'
 	@echo 'make fuzz N=...  run the random-graph tests on N graphs (default $(N))'
 	@echo 'make bench       run the benchmarks'
 	@echo 'make jax         install the jax extra, or try it again'
+	@echo 'make nvrtc       install the compiler of CUDA C++, or try it again'
 	@echo 'make clean       remove .venv, caches and build outputs'
 	@echo 'GRAPHC_DEMO_JAX=0 make demo does not try to install the optional jax extra (125 MB)'
 	@echo 'PYTHON=/path/to/python3 make ... chooses the Python that .venv is made with'
@@ -34,11 +35,11 @@ bench:
 	@sh .ci/setup bench
 	$(PY) -m benchmarks
 
-jax:
-	@sh .ci/setup jax
+jax nvrtc:
+	@sh .ci/setup $@
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo test fuzz bench jax clean
+.PHONY: help demo test fuzz bench jax nvrtc clean

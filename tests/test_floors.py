@@ -198,6 +198,7 @@ def test_every_module_keeps_to_its_floor() -> None:
         ("graphc/__main__.py", "from graphc.cli import main"),
         ("backends/graphc_numpy/__init__.py", "from graphc.lowering.backend import B\nfrom . import emit"),
         ("backends/graphc_jax/emit/ops.py", "import jax.numpy as jnp\nfrom ..types import x"),
+        ("backends/graphc_cupy/device.py", "def f():\n    import cupy\nfrom graphc.lowering.kernel import Kernel"),
     ],
 )
 def test_allowed(path: str, source: str) -> None:
@@ -230,7 +231,12 @@ def test_allowed(path: str, source: str) -> None:
         ("backends/graphc_numpy/a.py", "from graphc.compiler import compile", "backends import floors 0-7"),
         ("backends/graphc_numpy/a.py", "import graphc as gc", "backends import floors 0-7"),
         ("backends/graphc_numpy/a.py", "import graphc_jax", "backends import floors 0-7"),
+        ("backends/graphc_jax/a.py", "from graphc.session.state import State", "backends import floors 0-7"),
+        ("backends/graphc_cupy/a.py", "def f():\n    import graphc.compiler", "backends import floors 0-7"),
+        ("backends/graphc_cupy/a.py", "from graphc_numpy import emit", "backends import floors 0-7"),
         ("backends/graphc_numpy/a.py", "import jax", "the device library jax belongs to graphc_jax"),
+        ("backends/graphc_cupy/a.py", "import jaxlib", "the device library jaxlib belongs to graphc_jax"),
+        ("backends/graphc_jax/a.py", "def f():\n    import cupy", "the device library cupy belongs to graphc_cupy"),
         ("graphc/cli.py", "def f():\n    from jax import numpy", "jax belongs to graphc_jax"),
         ("graphc/lowering/a.py", "import_module('llvmlite.ir')", "llvmlite belongs to graphc_native"),
         ("backends/graphc_jax/a.py", "import torch", "the device library torch belongs to no package"),

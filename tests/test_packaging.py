@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from graphc.lowering import registry
+
 ROOT = Path(__file__).parents[1]
+# Name → package, of all backends of our own: the wheel holds them, and its entry points name them.
+BACKENDS = {name: modules[0] for name, modules in registry.BUILT_IN.items()}
+ESSENTIAL = ("__init__.py", "py.typed")
 
 
 def run(*command: str, cwd: Path, env: dict[str, str] | None = None) -> str:
@@ -68,15 +73,15 @@ def test_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     expected = {
         path.relative_to(top).as_posix()
-        for top, package in ((ROOT, "graphc"), (ROOT / "backends", "graphc_numpy"))
+        for top, package in ((ROOT, "graphc"), *((ROOT / "backends", package) for package in BACKENDS.values()))
         for path in (top / package).rglob("*")
-        if path.suffix == ".py" or path.name == "py.typed"
+        if path.is_file() and "__pycache__" not in path.parts
     }
-    assert {"graphc/__init__.py", "graphc/py.typed", "graphc_numpy/py.typed"} <= expected
+    assert {f"{package}/{name}" for package in ("graphc", *BACKENDS.values()) for name in ESSENTIAL} <= expected
     assert expected <= names
     assert {name.split("/")[0] for name in names} == {
         "graphc",
-        "graphc_numpy",
+        *BACKENDS.values(),
         f"graphc-{source_version()}.dist-info",
     }
 
@@ -101,20 +106,20 @@ def test_entry_points(installed: Path) -> None:
         "[console_scripts]",
         "graphc = graphc.cli:main",
         "[graphc.backends]",
-        "numpy = graphc_numpy:backend",
+        *sorted(f"{name} = {package}:backend" for name, package in BACKENDS.items()),
     ]
 
 
 def test_import_from_the_wheel(installed: Path) -> None:
-    where, version, numpy_backend = python(
+    where, version, *backends = python(
         installed,
         "import graphc, importlib.util\n"
         "print(graphc.__file__, graphc.__version__, sep='\\n')\n"
-        "print(importlib.util.find_spec('graphc_numpy').origin)",
+        f"for package in {[*BACKENDS.values()]}: print(importlib.util.find_spec(package).origin)",
     )
     assert Path(where) == installed / "graphc" / "__init__.py"
     assert version == source_version()
-    assert Path(numpy_backend).parent == installed / "graphc_numpy"
+    assert [Path(backend).parent for backend in backends] == [installed / package for package in BACKENDS.values()]
 
 
 def test_entry_points_resolve(installed: Path) -> None:
@@ -124,4 +129,4 @@ def test_entry_points_resolve(installed: Path) -> None:
         f"[found] = metadata.distributions(name='graphc', path=[{str(installed)!r}])\n"
         "for point in found.entry_points: print(point.name, callable(point.load()), point.module)",
     )
-    assert sorted(line.split()[0] for line in loaded) == ["graphc", "numpy"]
+    assert sorted(line.split()[0] for line in loaded) == sorted(["graphc", *BACKENDS])
