@@ -7,7 +7,12 @@ instructions define numbered values, once, before they are used.
 
 The code is *staged*. A full stage runs at every point of all axes, a row stage once for every point of the axes that
 are not reduced. A `Reduce` in a full stage combines the values of one row; its result, like the values of row stages,
-can be used by all later stages. Other values are seen by their own stage only. An elementwise kernel is one full stage.
+can be used by all later stages, but by nothing in its own. Other values are seen by their own stage only. An elementwise
+kernel is one full stage; a kernel with a `Reduce` has at least one reduced axis, which may well be of size 1.
+
+Row stages name no reduced axis. In an offset, `floordiv` and `mod` round towards minus infinity, as in Python; where a
+`when` is false, an offset may be anything. Outputs are written in row-major order: `offset` of a `Store` is the position
+of the point among all points (in a full stage) or of the row among all rows (in a row stage).
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ import numpy as np
 
 from graphc.errors import NO_ORIGINS, Origins
 from graphc.ir import dims
-from graphc.ir.dims import Dim
+from graphc.ir.dims import Dim, Poly
 from graphc.ir.dtype import DType
 from graphc.ir.types import TensorType
 
@@ -74,7 +79,8 @@ class Compute(NamedTuple):
 class Reduce(NamedTuple):
     """`dest` = `arg` over the reduced axes, by a reduction of the op table.
 
-    argmin and argmax give the int64 index on the one reduced axis. Nothing says in which order a sum is added up.
+    argmin and argmax give the int64 position in the row, counted in row-major order of the reduced axes. Nothing says
+    in which order a sum is added up.
     """
 
     dest: int
@@ -85,7 +91,10 @@ class Reduce(NamedTuple):
 
 
 class Check(NamedTuple):
-    """Reports the int64 `value` as offending wherever the bool `ok` is false; the kernel goes on."""
+    """Reports the int64 `value` as offending wherever the bool `ok` is false; the kernel goes on.
+
+    Several may have one number: a gather that is read in several stages is checked in each.
+    """
 
     number: int
     ok: int
@@ -165,12 +174,12 @@ class Kernel(NamedTuple):
         return "\n".join(lines)
 
 
-def axis_symbol(number: int) -> Dim:
+def axis_symbol(number: int) -> Poly:
     """The index on an axis, for offsets; its axis is named `%i<number>`."""
     return dims.symbol(f"{AXIS_PREFIX}{number}")
 
 
-def value_symbol(value: int) -> Dim:
+def value_symbol(value: int) -> Poly:
     """The integer value of that number, for gathered offsets."""
     return dims.symbol(f"{VALUE_PREFIX}{value}")
 
