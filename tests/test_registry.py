@@ -167,16 +167,18 @@ def foreign(monkeypatch: pytest.MonkeyPatch, *backends: Any) -> None:
 
 
 def test_a_named_backend_that_is_absent_says_why_and_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
-    built_in(monkeypatch, {"jax": Other("jax", Availability(False, "jax is not installed"))})
+    built_in(monkeypatch, {"jax": Other("jax", Availability(False, "the driver is too old", remedy="update it"))})
     monkeypatch.setitem(registry.EXTRAS, "jax", ("no_such_library", "jax"))
     with pytest.raises(BackendError, match="'jax' is not available here") as caught:
         gc.Session(counter()[0], backend="jax")
-    assert caught.value.got == "jax is not installed"
+    assert caught.value.got == "no_such_library is not installed"
     assert caught.value.fix is not None
     assert caught.value.fix.startswith('pip install "graphc[jax]"\n`graphc backends`')
-    # Where the library is there, something else is amiss, and installing it again is no remedy.
+    assert not registry._loaded, "what cannot run need not be imported"
+    # Where the library is there, something else is amiss, and the backend knows.
     monkeypatch.setitem(registry.EXTRAS, "jax", ("numpy", "jax"))
-    assert registry.availability("jax").remedy == ""
+    with pytest.raises(BackendError, match=r"(?s)the driver is too old.*fix +update it\n"):
+        gc.Session(counter()[0], backend="jax")
 
 
 def test_unknown_names_list_the_known_ones() -> None:

@@ -69,15 +69,15 @@ def load(name: str) -> GuardedBackend:
 
 
 def availability(name: str) -> Availability:
-    """Whether a backend can run here; for one of ours that cannot, with the command that installs what it misses.
+    """Whether a backend can run here. One of ours whose library is not installed is not even imported to tell.
 
     Raises:
         UnknownNameError, BackendError: as `load`, or the backend fails to say.
     """
-    found = load(name).availability()
-    if found.available or found.remedy:
-        return found
-    return found._replace(remedy=_missing_extra(name))
+    command = _missing_extra(name) if name in BUILT_IN else ""
+    if command:
+        return Availability(False, f"{EXTRAS[name][0]} is not installed", remedy=command)
+    return load(name).availability()
 
 
 def choose(backend: str | Backend) -> Choice:
@@ -105,7 +105,6 @@ def choose(backend: str | Backend) -> Choice:
 
 
 def _named(name: str) -> Choice:
-    backend = load(name)
     found = availability(name)
     if not found.available:
         hint = '`graphc backends` lists them all, with the reason; backend="auto" takes the best that there is'
@@ -115,7 +114,7 @@ def _named(name: str) -> Choice:
             got=found.reason,
             fix=f"{found.remedy}\n{hint}" if found.remedy else hint,
         )
-    return Choice(name, backend, "named")
+    return Choice(name, load(name), "named")
 
 
 def _automatic() -> Choice:
