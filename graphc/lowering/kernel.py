@@ -7,12 +7,13 @@ instructions define numbered values, once, before they are used.
 
 The code is *staged*. A full stage runs at every point of all axes, a row stage once for every point of the axes that
 are not reduced. A `Reduce` in a full stage combines the values of one row; its result, like the values of row stages,
-can be used by all later stages, but by nothing in its own. Other values are seen by their own stage only. An elementwise
-kernel is one full stage; a kernel with a `Reduce` has at least one reduced axis, which may well be of size 1.
+can be used by all later stages, but by nothing in its own. Other values are seen by their own stage only. An
+elementwise kernel is one full stage; a kernel with a `Reduce` has at least one reduced axis, perhaps one of size 1.
 
 Row stages name no reduced axis. In an offset, `floordiv` and `mod` round towards minus infinity, as in Python; where a
-`when` is false, an offset may be anything. Outputs are written in row-major order: `offset` of a `Store` is the position
-of the point among all points (in a full stage) or of the row among all rows (in a row stage).
+`when` is false, an offset may be anything. Outputs are written in row-major order: the `offset` of a `Store` is the
+position of the point among all points (in a full stage) or of the row among all rows (in a row stage).
+`kernel_verify` holds kernels to all of this, `kernel_interpreter` says what they compute.
 """
 
 from __future__ import annotations
