@@ -9,6 +9,22 @@ from typing import NamedTuple
 from graphc.ir.dtype import ANY, DType
 
 
+class FusionLimits(NamedTuple):
+    """How large a group of fused nodes may become.
+
+    Attributes:
+        least: computed nodes below which a group is not worth its while; `"single"` lifts that.
+        nodes: computed nodes.
+        inputs: arrays that it reads.
+        row: elements over which a value is reduced and then used with each of them again, where static.
+    """
+
+    least: int = 2
+    nodes: int = 64
+    inputs: int = 24
+    row: int = 1 << 16
+
+
 class Capabilities(NamedTuple):
     """A backend as data.
 
@@ -22,6 +38,12 @@ class Capabilities(NamedTuple):
         atomic: ops that run as C code only: nothing can interrupt them or make them fail, so they may be part
             of a commit.
         exact: same bits as the reference interpreter, so that constants may be folded without a change.
+        fuses: what it takes into groups of one node (`ops.fused`); nothing by default. `"elementwise"`: elementwise
+            ops over one space; `"layout"`: reads of operands under an index map; `"reduction"`: reductions at the
+            end, and elementwise ops after them; `"row"`: reduced values that are used in the full space again;
+            `"gather"`: `take`; `"single"`: groups of one node, too.
+        separate: ops that it takes into no group all the same.
+        fusion_limits: how large its groups may become.
     """
 
     name: str
@@ -32,6 +54,9 @@ class Capabilities(NamedTuple):
     overwrites: Mapping[str, tuple[int, ...]] = MappingProxyType({})
     atomic: frozenset[str] = frozenset()
     exact: bool = False
+    fuses: frozenset[str] = frozenset()
+    separate: frozenset[str] = frozenset()
+    fusion_limits: FusionLimits = FusionLimits()
 
 
 REFERENCE = Capabilities("reference", granularity="graph", exact=True)

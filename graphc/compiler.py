@@ -15,6 +15,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.ledger import Hit, Ledger
 from graphc.ir.tensor import tuple_elements
 from graphc.lowering.backend import Program
+from graphc.lowering.fuse import FUSE
 from graphc.lowering.registry import Choice
 from graphc.options import CompileOptions
 from graphc.passes.explain import Declined, declined_rules
@@ -45,6 +46,7 @@ class CompiledPlan:
         program: the backend's code.
         choice: the backend, and why it was taken.
         ledger: every hit of every rule.
+        fusion: which nodes became one and which did not, or `None` if the backend takes no groups.
         passes: what each pass did.
         stages: seconds per stage.
     """
@@ -67,6 +69,7 @@ class CompiledPlan:
         self.choice = choice
         self.ledger = context.ledger
         self.options = context.options
+        self.fusion = context.fusion
         self.passes = passes
         self.stages = stages
 
@@ -139,7 +142,8 @@ class CompiledPlan:
         if self.plan.functional:
             lines.append(f"memory: planned by the backend {self.choice.name}, for each combination of sizes")
         else:
-            lines.append(f"memory: peak {self.plan.peak} bytes in {len(self.plan.intervals)} buffers")
+            lines += ["fused:", *(f"  {line}" for line in self.fusion.lines())] if self.fusion is not None else []
+        lines.append(f"memory: peak {self.plan.peak} bytes in {len(self.plan.intervals)} buffers")
         lines += [f"{name}: {value}" for name, value in self._program_stats().items()]
         return "\n".join(lines)
 
@@ -176,6 +180,7 @@ def compile_graph(
     pipeline: Sequence[Pass] = DEFAULT,
     instruments: Sequence[Instrument] = (),
     limit: int | None = None,
+    fuse: bool = True,
 ) -> CompiledPlan:
     """Compiles a graph for a backend.
 
@@ -185,7 +190,8 @@ def compile_graph(
         options: see there.
         pipeline: the passes.
         instruments: called with the graph after every pass.
-        limit: stop rewriting after so many hits (for bisection).
+        limit: stop rewriting after so many hits (for bisection); a group of fused nodes is a hit, too.
+        fuse: whether nodes may be fused, if the backend takes groups.
 
     Raises:
         FeedError: a placeholder that is needed is not among the parameters.
@@ -195,7 +201,8 @@ def compile_graph(
     capabilities = choice.backend.info()
     context = Context(options, capabilities, Ledger(), limit)
     clock = [time.perf_counter()]
-    optimised, records = run_passes(graph, pipeline, context, instruments)
+    fused = (FUSE,) if fuse and capabilities.fuses else ()
+    optimised, records = run_passes(graph, (*pipeline, *fused), context, instruments)
     clock.append(time.perf_counter())
     plan = make_plan(optimised, capabilities, graph.guards)
     plan_memory(plan, capabilities)

@@ -16,6 +16,7 @@ from graphc.ir.ledger import Ledger
 from graphc.ir.text import print_graph
 from graphc.ir.verify import verify
 from graphc.options import CompileOptions
+from graphc.passes.fusion import FusionReport
 
 
 class Context:
@@ -26,6 +27,7 @@ class Context:
         capabilities: what the backend can do.
         ledger: where hits are written.
         limit: how many hits there may be, for bisection; decomposition is not optional, and goes on.
+        fusion: what the fuse pass did, or `None` if it has not run.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Context:
         self.capabilities = capabilities
         self.ledger = Ledger() if ledger is None else ledger
         self.limit = limit
+        self.fusion: FusionReport | None = None
 
     @property
     def exhausted(self) -> bool:
