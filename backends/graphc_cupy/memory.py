@@ -1,0 +1,248 @@
+"""Where everything of a bound plan lies: one allocation on the device, and staging memory on the host."""
+
+from __future__ import annotations
+
+import operator
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import prod
+
+import numpy as np
+
+from graphc import reference
+from graphc.errors import OutOfMemoryError
+from graphc.ir import dims
+from graphc.ir.types import TensorType
+from graphc.plan.data import Plan, Slot, SlotKind, Step
+from graphc.plan.memory import ALIGNMENT, pack
+
+from .checks import WORDS
+from .device import Device, Memory, Work
+from .steps import WORD, Lowered
+
+
+class DeviceArray:
+    """The value of a variable, or any other array of its own, on the device.
+
+    Attributes:
+        shape, dtype: of its elements, in row-major order.
+    """
+
+    def __init__(self, device: Device, shape: Sequence[int], dtype: np.dtype) -> None:
+        self.shape = tuple(shape)
+        self.dtype = dtype
+        self._memory = allocate(device, self.nbytes)
+        self.ptr = self._memory.ptr
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its elements."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return f"<DeviceArray {self.dtype}{list(self.shape)}>"
+
+
+def allocate(device: Device, nbytes: int) -> Memory:
+    """Memory of the device.
+
+    Raises:
+        OutOfMemoryError: there is too little.
+    """
+    try:
+        return device.alloc(nbytes)
+    except MemoryError as error:
+        raise OutOfMemoryError(
+            f"{device.name} has no {nbytes} bytes left",
+            expected="as much free memory",
+            got=str(error),
+            fix="feed smaller batches, or close other sessions; plan.peak_bytes is a formula for what a plan takes",
+        ) from error
+
+
+class Region:
+    """Consecutive arrays, each aligned."""
+
+    def __init__(self) -> None:
+        self.nbytes = 0
+
+    def place(self, nbytes: int) -> int:
+        """The offset of the next one."""
+        offset = self.nbytes
+        self.nbytes += -(-nbytes // ALIGNMENT) * ALIGNMENT
+        return offset
+
+
+class Constants:
+    """The constants of a plan on the device, from the first binding on."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._memory: Memory | None = None
+        region = Region()
+        self._offsets = {slot.index: region.place(_value(slot).nbytes) for slot in _of_kind(plan, SlotKind.CONSTANT)}
+        self._nbytes = region.nbytes
+
+    def pointer(self, slot: int) -> int:
+        """Where one is, after `upload`."""
+        assert self._memory is not None
+        return self._memory.ptr + self._offsets[slot]
+
+    def upload(self, device: Device) -> None:
+        """Copies them to the device, unless they are there."""
+        if self._memory is not None:
+            return
+        memory = allocate(device, self._nbytes)
+        arrays = [(offset, _value(self._plan.slots[index])) for index, offset in self._offsets.items()]
+        upload(device, ((memory.ptr + offset, array) for offset, array in arrays))
+        self._memory = memory
+
+
+def _value(slot: Slot) -> np.ndarray:
+    assert slot.value is not None
+    return slot.value
+
+
+def _of_kind(plan: Plan, kind: SlotKind) -> list[Slot]:
+    return [slot for slot in plan.slots if slot.kind is kind]
+
+
+def run(works: Iterable[Work]) -> None:
+    """Starts work in order. Between works that are C code Python handles no signal."""
+    deque(map(operator.call, works), 0)
+
+
+def upload(device: Device, pairs: Iterable[tuple[int, np.ndarray]], last: Callable[[], object] | None = None) -> None:
+    """Copies arrays to addresses, and waits. `last` is called when all copies are under way, as part of them."""
+    held = [(ptr, np.ascontiguousarray(array)) for ptr, array in pairs]
+    works: list[Work] = [device.prepare_copy_in(ptr, array) for ptr, array in held if array.nbytes]
+    run(works if last is None else [*works, last])
+    device.synchronize()
+
+
+def download(device: Device, ptr: int, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    """A fresh array with what is at an address; waits for it."""
+    array = np.empty(shape, dtype)
+    if array.nbytes:
+        device.prepare_copy_out(array, ptr)()
+    device.synchronize()
+    return array
+
+
+class BoundPlan:
+    """The memory of a plan at given sizes: the arena, feeds, results, checks, sizes as scalars.
+
+    Args:
+        plan, lowered: with the checks of each step.
+        device: has the constants already.
+        sizes: a value for every symbol.
+        state: one array per entry of `plan.state`.
+
+    Attributes:
+        device, sizes: see there.
+        arena_bytes: of the arena alone.
+        feeds, results: staging arrays on the host, in the plan's order; results without repetition.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        lowered: Sequence[Lowered],
+        device: Device,
+        sizes: Mapping[str, int],
+        state: Sequence[DeviceArray],
+        constants: Constants,
+    ) -> None:
+        self.device = device
+        self.sizes = sizes
+        self._plan = plan
+        self._constants = constants
+        self._state = state  # held: a call must not outlive the memory that it writes
+        self._offsets, self.arena_bytes = self._pack()
+        region = Region()
+        region.place(self.arena_bytes)
+        self.feeds_at = region.nbytes
+        feed_offsets = self._place(region, plan.feeds)
+        feeds_end = region.nbytes
+        self.checks = [check for each in lowered for check in each.checks]
+        self.status_at = region.place(WORD * WORDS * len(self.checks))
+        self._status_offsets = self._status_of(lowered)
+        self.results_at = region.nbytes
+        results = list(dict.fromkeys(plan.results))
+        result_offsets = self._place(region, results)
+        results_end = region.nbytes
+        self._offsets.update(zip(plan.feeds, feed_offsets, strict=True))
+        self._offsets.update(zip(results, result_offsets, strict=True))
+        scalars = _of_kind(plan, SlotKind.SIZE)
+        self._offsets.update({slot.index: region.place(slot.type.dtype.itemsize) for slot in scalars})
+        self.initial_at = region.place(WORD * WORDS * len(self.checks))
+        self._scratch_at = region.place(max((dims.evaluate(each.scratch, sizes) for each in lowered), default=0))
+        self._memory = allocate(device, region.nbytes)
+        self.base = self._memory.ptr
+        self._pointers = {slot: self.base + offset for slot, offset in self._offsets.items()}
+        self._pointers.update({slot: array.ptr for slot, array in zip(plan.state, state, strict=True)})
+        self.feed_staging = device.alloc_staging(feeds_end - self.feeds_at)
+        self.result_staging = device.alloc_staging(results_end - self.status_at)
+        self.feeds = self._views(self.feed_staging, plan.feeds, feed_offsets, self.feeds_at)
+        self.results = self._views(self.result_staging, results, result_offsets, self.status_at)
+        self._upload_fixed(scalars)
+
+    def pointer(self, slot: int) -> int:
+        """Where the elements of a slot are."""
+        root = self._plan.root(slot)
+        if root.kind is SlotKind.CONSTANT:
+            return self._constants.pointer(root.index)
+        return self._pointers[root.index]
+
+    def status(self, step: Step) -> int:
+        """Where the words of the checks of a step are."""
+        return self.base + self._status_offsets[id(step)]
+
+    def scratch(self, step: Step) -> int:
+        """Memory that is a step's own while it runs: the same for all, which run one after the other."""
+        return self.base + self._scratch_at
+
+    def shape(self, kind: TensorType) -> tuple[int, ...]:
+        """A shape in numbers."""
+        return reference.static_shape(kind.shape, self.sizes)
+
+    @property
+    def words(self) -> np.ndarray:
+        """The words of all checks, as they were copied back last: (checks, 2)."""
+        count = len(self.checks)
+        return self.result_staging[: WORD * WORDS * count].view(np.int64).reshape(count, WORDS)
+
+    def _pack(self) -> tuple[dict[int, int], int]:
+        intervals = [(i.start, i.end, dims.evaluate(i.nbytes, self.sizes)) for i in self._plan.intervals]
+        offsets, total = pack(intervals)
+        return {slot: offsets[buffer] for slot, buffer in self._plan.buffer_of.items()}, total
+
+    def _place(self, region: Region, slots: Sequence[int]) -> list[int]:
+        return [region.place(dims.evaluate(self._plan.size_of(index), self.sizes)) for index in slots]
+
+    def _status_of(self, lowered: Sequence[Lowered]) -> dict[int, int]:
+        offsets: dict[int, int] = {}
+        offset = self.status_at
+        for each in lowered:
+            offsets[id(each.step)] = offset
+            offset += WORD * WORDS * len(each.checks)
+        return offsets
+
+    def _views(self, staging: np.ndarray, slots: Sequence[int], offsets: Sequence[int], start: int) -> list[np.ndarray]:
+        kinds = [self._plan.slots[index].type for index in slots]
+        return [
+            np.ndarray(self.shape(kind), kind.dtype.numpy, staging, offset - start)
+            for kind, offset in zip(kinds, offsets, strict=True)
+        ]
+
+    def _upload_fixed(self, scalars: Sequence[Slot]) -> None:
+        """What is the same at every call: sizes as scalars, and the words that checks begin with."""
+        pairs = [(self._pointers[slot.index], self._scalar(slot)) for slot in scalars]
+        initial = np.asarray([check.initial for check in self.checks], np.int64)
+        upload(self.device, [*pairs, (self.base + self.initial_at, initial)])
+
+    def _scalar(self, slot: Slot) -> np.ndarray:
+        assert slot.op is not None
+        assert callable(slot.op.array_fn)
+        array: np.ndarray = slot.op.array_fn(np, **reference.bind_attrs(slot.attrs, self.sizes))
+        return array
