@@ -10,7 +10,16 @@ from graphc.plan.data import Step
 
 
 class Operands(NamedTuple):
-    """What a row of the table gets: names and types of the inputs, types of the outputs, attributes as source."""
+    """What a row of the table gets.
+
+    Attributes:
+        inputs, types: names and types of the inputs.
+        output: type of the first output.
+        attr: an attribute as source.
+        shape: of the output, as source.
+        precision: of products, as JAX calls it.
+        zero: whether an input is a constant of zeros, all of them +0.
+    """
 
     inputs: Sequence[str]
     types: Sequence[TensorType]
@@ -18,6 +27,7 @@ class Operands(NamedTuple):
     attr: Callable[[str], str]
     shape: str
     precision: str
+    zero: Callable[[int], bool]
 
     def spread(self, position: int) -> str:
         """An input, broadcast to the shape of the output."""
@@ -36,8 +46,8 @@ UNARY = {
     "tanh": "lax.tanh", "trunc": "trunc",
 }  # fmt: skip
 BINARY = {
-    "add": "lax.add", "bitwise_and": "lax.bitwise_and", "bitwise_or": "lax.bitwise_or",
-    "bitwise_xor": "lax.bitwise_xor", "divide": "lax.div", "equal": "lax.eq", "floor_divide": "floor_divide", "greater": "lax.gt",
+    "bitwise_and": "lax.bitwise_and", "bitwise_or": "lax.bitwise_or", "bitwise_xor": "lax.bitwise_xor",
+    "divide": "lax.div", "equal": "lax.eq", "floor_divide": "floor_divide", "greater": "lax.gt",
     "greater_equal": "lax.ge", "less": "lax.lt", "less_equal": "lax.le", "logical_and": "lax.bitwise_and",
     "logical_or": "lax.bitwise_or", "logical_xor": "lax.bitwise_xor", "maximum": "lax.max", "minimum": "lax.min",
     "multiply": "lax.mul", "not_equal": "lax.ne", "pow": "power", "remainder": "remainder", "subtract": "lax.sub",
@@ -51,6 +61,14 @@ REDUCTIONS = {
 
 def _elementwise(function: str) -> Row:
     return lambda step, o: f"{function}({', '.join(o.spread(position) for position in range(len(o.inputs)))})"
+
+
+def _add(step: Step, o: Operands) -> str:
+    """Without care, XLA takes x + 0 for x, which may be −0."""
+    for position in (0, 1):
+        if o.output.dtype.kind == "float" and o.zero(position):
+            return f"plus_zero({o.spread(1 - position)})"
+    return f"lax.add({o.spread(0)}, {o.spread(1)})"
 
 
 def _reduce(function: str) -> Row:
@@ -77,6 +95,7 @@ def _itself(step: Step, o: Operands) -> str:
 ROWS: dict[str, Row] = {
     **{op: _elementwise(function) for op, function in {**UNARY, **BINARY}.items()},
     **{op: _reduce(function) for op, function in REDUCTIONS.items()},
+    "add": _add,
     "argmax": _position("lax.argmax"),
     "argmin": _position("lax.argmin"),
     "astype": lambda step, o: f"lax.convert_element_type({o.inputs[0]}, '{o.output.dtype}')",

@@ -74,6 +74,11 @@ def remainder(jax: Any, x: Value, y: Value) -> Value:
     return lax.select(rest == 0, zero, lax.select(rest != rest, rest, moved))
 
 
+def plus_zero(jax: Any, x: Value) -> Value:
+    """x + 0, which is +0 for −0."""
+    return _choose(jax, x == 0, x, 0)
+
+
 def absolute(jax: Any, x: Value) -> Value:
     """|x|; unsigned integers are what they are."""
     return x if x.dtype.kind == "u" else jax.lax.abs(x)
@@ -123,9 +128,8 @@ def power(jax: Any, x: Value, y: Value) -> Value:
 def total(jax: Any, x: Value, axes: tuple[int, ...]) -> Value:
     """A sum that starts at +0. XLA takes a sum of one term for the term itself, which may be −0."""
     result = jax.lax.reduce_sum(x, axes)
-    if x.dtype.kind == "f" and math.prod(x.shape[axis] for axis in axes) == 1:
-        return _choose(jax, result == 0, result, 0)
-    return result
+    one = x.dtype.kind == "f" and math.prod(x.shape[axis] for axis in axes) == 1
+    return plus_zero(jax, result) if one else result
 
 
 # --- products -----------------------------------------------------------------------------------------------
@@ -238,8 +242,8 @@ def keep_if(jax: Any, ok: Value, new: Value, old: Value) -> Value:
 KERNELS = {
     function.__name__: function
     for function in (
-        absolute, all_of, check_numerics, floor_divide, keep_if, matmul, power, remainder, round_half_even, scatter_add,
-        sign, slice_update, spread, take, take_slice, total, trunc,
+        absolute, all_of, check_numerics, floor_divide, keep_if, matmul, plus_zero, power, remainder,
+        round_half_even, scatter_add, sign, slice_update, spread, take, take_slice, total, trunc,
     )
 }  # fmt: skip
 """What emitted code can name, each without its first argument."""

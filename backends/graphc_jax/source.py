@@ -147,6 +147,7 @@ class Source:
             lambda name: self._literal(step.attrs[name]),
             self._literal(output.shape),
             self.precision,
+            lambda position: _is_zero(self.plan.slots[step.inputs[position]].value),
         )
         target = self._name(step.outputs[0])
         if step.op.name in emit.CHECKS:
@@ -168,7 +169,7 @@ class Source:
         self.results = []
         for index in plan.results:
             self.results.append(len(lines))
-            lines.append(f"{self._result(index)},")
+            lines.append(f"{self._name(index)},")
         for number, effect in enumerate(self.effects):
             is_check = effect.step.op.name in emit.CHECKS
             self.effects[number] = effect._replace(value=len(lines))
@@ -186,9 +187,6 @@ class Source:
         new_states = self.plan.new_states or []
         first = index not in new_states[:position]
         return name if first and self.plan.slots[index].kind is SlotKind.VALUE else f"copy({name})"
-
-    def _result(self, index: int) -> str:
-        return self._name(index)
 
     def _variables_read(self) -> list[int]:
         """Those that the run reads: what it does not read must not be given up either."""
@@ -210,6 +208,10 @@ def _identifier(text: str) -> str:
 
 def _indented(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" for line in lines]
+
+
+def _is_zero(value: np.ndarray | None) -> bool:
+    return value is not None and not value.any() and not np.signbit(value).any()
 
 
 def _number(value: np.ndarray) -> str:
