@@ -115,6 +115,26 @@ def require_executable(what: str, executable: object) -> None:
         )
 
 
+def run_plan(plan: CompiledPlan, leaves: Mapping[Tensor, np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
+    """Runs a plan once, without a session: results and new values of the variables, in memory of their own.
+
+    Args:
+        plan: from `compile_graph`.
+        leaves: arrays of the parameters and variables of its graph.
+        sizes: of its symbols.
+    """
+    backend = plan.choice.backend
+    variables = {variable.name: variable for variable in plan.optimised.variables}
+    named = [variables[plan.plan.slots[index].name] for index in plan.plan.state]
+    state = [backend.allocate(variable.type) for variable in named]
+    backend.to_device([(target, leaves[node]) for target, node in zip(state, named, strict=True)])
+    call, _ = plan.program.bind(sizes, state, list)
+    results = call(*(leaves[node] for node in plan.optimised.parameters))
+    new = dict(zip(named, state, strict=True))
+    updated = [backend.to_host(new[variable]) for variable, _ in plan.optimised.updates]
+    return [*(np.asarray(value) for value in results), *updated]
+
+
 class Bisection:
     """The search for the culprit of a call.
 
@@ -187,17 +207,7 @@ class Bisection:
         return [np.asarray(value) for value in reference.evaluate(graph.outputs, self.leaves, self.sizes)]
 
     def by_backend(self, plan: CompiledPlan) -> list[np.ndarray]:
-        """Results and new values, in memory of their own."""
-        backend = plan.choice.backend
-        variables = {variable.name: variable for variable in plan.optimised.variables}
-        named = [variables[plan.plan.slots[index].name] for index in plan.plan.state]
-        state = [backend.allocate(variable.type) for variable in named]
-        backend.to_device([(target, self.leaves[node]) for target, node in zip(state, named, strict=True)])
-        call, _ = plan.program.bind(self.sizes, state, list)
-        results = call(*(self.leaves[node] for node in plan.optimised.parameters))
-        new = dict(zip(named, state, strict=True))
-        updated = [backend.to_host(new[variable]) for variable, _ in plan.optimised.updates]
-        return [*(np.asarray(value) for value in results), *updated]
+        return run_plan(plan, self.leaves, self.sizes)
 
     def paired(self, optimised: Graph, computed: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Computed and expected values, without the updates that a pass has dropped."""

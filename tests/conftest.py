@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+import seeds
 
 
 def _module(name: str) -> str | None:
@@ -76,6 +77,10 @@ def _required_by(item: pytest.Item) -> frozenset[str]:
     names = {name for mark in item.iter_markers("requires") for name in mark.args}
     names |= {name for mark, name in (("gpu", "gpu"), ("tpu_aot", "libtpu")) if item.get_closest_marker(mark)}
     return frozenset(names)
+
+
+def pytest_report_header() -> str:
+    return f"random graphs: GRAPHC_SEED={seeds.FIRST}"
 
 
 def pytest_configure(config: pytest.Config) -> None:

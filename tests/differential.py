@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from error_bound import Ambiguous, Bounded, Wide, bounded_values, exact, wide_values
+from error_bound import Accuracy, Ambiguous, Bounded, Wide, bounded_values, decided_values, exact, wide_values
 from random_graphs import Case
 
 from graphc import reference
@@ -23,16 +23,16 @@ _SHARP = 2.0**-9  # what is left of a bound in extended precision, which has 11 
 
 
 class Run:
-    """A case at some sizes: arrays, and values with bounds.
+    """A case at some sizes: arrays (its own, unless others are given), and values with bounds.
 
     Raises:
         Ambiguous, GraphcError: the sizes do not suit the case.
     """
 
-    def __init__(self, case: Case, sizes: dict[str, int]) -> None:
+    def __init__(self, case: Case, sizes: dict[str, int], arrays: Mapping[Tensor, np.ndarray] | None = None) -> None:
         self.case = case
         self.sizes = sizes
-        self.arrays = case.arrays(sizes)
+        self.arrays = case.arrays(sizes) if arrays is None else dict(arrays)
         if not all(guard.holds(sizes) for guard in case.graph.guards):
             raise Ambiguous("a guard does not hold")
         self.expected = self.bounded(case.graph)
@@ -41,6 +41,11 @@ class Run:
         """The outputs of a graph over the same leaves."""
         known: dict[Tensor, Any] = {node: exact(array) for node, array in self.arrays.items()}
         return bounded_values(graph.outputs, known, self.sizes)
+
+    def decided(self, graph: Graph, accuracy: Accuracy) -> list[Bounded | None]:
+        """The outputs of a graph over the same leaves on a backend; `None` where it could come out in another way."""
+        known: dict[Tensor, Any] = {node: exact(array) for node, array in self.arrays.items()}
+        return decided_values(graph.outputs, known, self.sizes, accuracy)
 
     def computed(self, graph: Graph) -> list[np.ndarray]:
         """The outputs of a graph, by the reference interpreter."""

@@ -11,17 +11,22 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from tolerances import VALUES
+from tolerances import VALUES, Tolerance
 
 from graphc import reference
 from graphc.ir.opdef import Kind
-from graphc.ir.tensor import Tensor, tuple_elements
-from graphc.ir.types import TensorType
+from graphc.ir.tensor import Tensor
+from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import toposort
 
 Wide = np.longdouble
 IS_WIDER = np.finfo(Wide).nmant > np.finfo(np.float64).nmant
 _ELEMENTARY = VALUES["elementary"].ulps
+
+
+Accuracy = Mapping[str, Tolerance]
+"""op → its own rounding on some backend, where that is another than NumPy's."""
+NUMPY: Accuracy = {}
 
 
 class Ambiguous(Exception):
@@ -59,7 +64,9 @@ def wide_values(
     return [known[node] for node in outputs]
 
 
-def bounded_values(outputs: Iterable[Tensor], known: dict[Tensor, Any], sizes: Mapping[str, int]) -> list[Bounded]:
+def bounded_values(
+    outputs: Iterable[Tensor], known: dict[Tensor, Any], sizes: Mapping[str, int], accuracy: Accuracy = NUMPY
+) -> list[Bounded]:
     """The values of some nodes with their bounds; `known` holds the leaves, and keeps what is computed.
 
     Raises:
@@ -69,8 +76,30 @@ def bounded_values(outputs: Iterable[Tensor], known: dict[Tensor, Any], sizes: M
     with np.errstate(all="ignore"):
         for node in toposort(outputs, frozenset(known)):
             if node not in known:
-                known[node] = _bounded(node, [known[source] for source in node.inputs], sizes)
+                known[node] = _bounded(node, [known[source] for source in node.inputs], sizes, accuracy)
     return [known[node] for node in outputs]
+
+
+def decided_values(
+    outputs: Iterable[Tensor], known: dict[Tensor, Any], sizes: Mapping[str, int], accuracy: Accuracy
+) -> list[Bounded | None]:
+    """As `bounded_values`, with `None` for what is ambiguous, or computed from something that is."""
+    outputs = list(outputs)
+    for node in toposort(outputs, frozenset(known)):
+        if node not in known:
+            known[node] = _decided(node, known, sizes, accuracy)
+    return [known[node] for node in outputs]
+
+
+def _decided(node: Tensor, known: dict[Tensor, Any], sizes: Mapping[str, int], accuracy: Accuracy) -> Any:
+    inputs = [known[source] for source in node.inputs]
+    if any(source is None for source in inputs):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            return _bounded(node, inputs, sizes, accuracy)
+    except Ambiguous:
+        return None
 
 
 def _wide(node: Tensor, inputs: list[Any], sizes: Mapping[str, int]) -> Any:
@@ -78,7 +107,7 @@ def _wide(node: Tensor, inputs: list[Any], sizes: Mapping[str, int]) -> Any:
     if node.op.array_fn is None:
         parts = _parts(node)
         values = wide_values(parts, dict(zip(node.inputs, inputs, strict=True)), sizes)
-        return tuple(values) if len(tuple_elements(node)) > 1 else values[0]
+        return tuple(values) if isinstance(node.type, TupleType) else values[0]
     attrs = reference.bind_attrs(node.attrs, sizes)
     if node.op.name == "astype":
         kind = attrs["dtype"]
@@ -97,12 +126,12 @@ def _parts(node: Tensor) -> tuple[Tensor, ...]:
     return parts if isinstance(parts, tuple) else (parts,)
 
 
-def _bounded(node: Tensor, inputs: list[Any], sizes: Mapping[str, int]) -> Any:
+def _bounded(node: Tensor, inputs: list[Any], sizes: Mapping[str, int], accuracy: Accuracy) -> Any:
     if node.op.name == "project":
         return inputs[0][node.attrs["index"]]
     if node.op.array_fn is None:
-        parts = bounded_values(_parts(node), dict(zip(node.inputs, inputs, strict=True)), sizes)
-        return tuple(parts) if len(tuple_elements(node)) > 1 else parts[0]
+        parts = bounded_values(_parts(node), dict(zip(node.inputs, inputs, strict=True)), sizes, accuracy)
+        return tuple(parts) if isinstance(node.type, TupleType) else parts[0]
     value = _wide(node, [source.value for source in inputs], sizes)
     kind = node.type
     assert isinstance(kind, TensorType)
@@ -112,12 +141,14 @@ def _bounded(node: Tensor, inputs: list[Any], sizes: Mapping[str, int]) -> Any:
     if node.op.kind is Kind.SOURCE:
         return Bounded(value, np.zeros(value.shape, Wide))
     propagate, ulps = BOUNDS[node.op.name]
+    own = accuracy.get(node.op.name)
+    ulps, floor = (ulps, 0.0) if own is None else (own.ulps, own.floor)
     if all(source.is_exact for source in inputs) and ulps == 0:
         return Bounded(value, np.zeros(value.shape, Wide))
     call = Call(node, value, inputs, reference.bind_attrs(node.attrs, sizes))
     error = propagate(call) if not all(source.is_exact for source in inputs) or ulps is None else _zero(call)
     if ulps:
-        error = error + _rounding(value, kind, ulps)
+        error = error + _rounding(value, kind, ulps, floor)
     finite = np.isfinite(value)
     error = np.where(finite, error, np.where(error == 0, 0, _touched(call)))
     if not np.isfinite(error).all():
@@ -158,10 +189,10 @@ def _touched(call: Call) -> float:
     return 0.0 if all(source.is_exact for source in call.inputs) else float("inf")
 
 
-def _rounding(value: np.ndarray, kind: TensorType, ulps: float) -> np.ndarray:
+def _rounding(value: np.ndarray, kind: TensorType, ulps: float, floor: float) -> np.ndarray:
     """What rounding to the dtype may add; nothing to a number that the dtype has, if the op is correctly rounded."""
     info = np.finfo(kind.dtype.numpy)
-    magnitude = np.maximum(np.abs(value), Wide(info.smallest_normal))
+    magnitude = np.maximum(np.abs(value) + floor, Wide(info.smallest_normal))
     error = np.where(value == 0, 0, ulps * Wide(info.eps) * magnitude)
     if ulps == 1:
         error = np.where(value.astype(kind.dtype.numpy) == value, 0, error)
@@ -170,7 +201,11 @@ def _rounding(value: np.ndarray, kind: TensorType, ulps: float) -> np.ndarray:
 
 
 def _require_decided(node: Tensor, inputs: list[Bounded]) -> None:
-    """Whatever becomes an integer or bool must not depend on rounding."""
+    """Whatever becomes an integer or bool must not depend on rounding, nor on what is not specified."""
+    if node.op.name == "astype" and node.dtype.kind != "bool" and node.inputs[0].dtype.kind == "float":
+        info, (x,) = np.iinfo(node.dtype.numpy), inputs
+        if not ((x.value > info.min - 1) & (x.value < Wide(info.max) + 1)).all():  # NaN, too
+            raise Ambiguous("astype: a float that the integer dtype does not hold")
     if all(source.is_exact for source in inputs):
         return
     if node.op.name in ("equal", "not_equal", "less", "less_equal"):

@@ -1,11 +1,14 @@
-"""What every random graph must stand: the checks that tests and the fuzzer share."""
+"""What every random graph must stand: the checks that tests and the fuzzer share, and the tally of what was met."""
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from configurations import CONFIGURATIONS, Configuration
 from differential import (
     Run,
     optimise,
@@ -19,9 +22,12 @@ from differential import (
 from random_graphs import OTHER_SIZES, SIZES, Case, make_case
 
 from graphc import reference
+from graphc.bisection import run_plan
+from graphc.compiler import compile_graph
 from graphc.errors import NumericsError
 from graphc.ir.graph import Graph
 from graphc.ir.ledger import Ledger
+from graphc.ir.tensor import tuple_elements
 from graphc.ir.walk import toposort
 from graphc.passes.cse import CSE
 from graphc.passes.dce import DCE
@@ -123,17 +129,114 @@ def check_plan(run: Run, optimised: Graph, rank_seed: int | None = None) -> None
             require_same_bits(array, arrays[variables[name]], f"{what}, variable {name}")
 
 
-def check_all(case: Case, found: Sequence[Run]) -> Ledger:
-    """Everything at once, for the fuzzer; returns the ledger of the default pipeline."""
+# --- the table ------------------------------------------------------------------------------------------------
+
+
+class Tally(NamedTuple):
+    """What was met: ops, dtypes, hits of rules, kinds of fusion, and outputs that were compared, by configuration."""
+
+    ops: Counter[str]
+    dtypes: Counter[str]
+    rules: Counter[str]
+    fusions: Counter[str]
+    compared: Counter[str]
+
+    @classmethod
+    def empty(cls) -> "Tally":
+        """Nothing yet."""
+        return cls(*(Counter() for _ in cls._fields))
+
+    def __iadd__(self, other: "Tally") -> "Tally":  # type: ignore[misc]
+        for mine, theirs in zip(self, other, strict=True):
+            mine.update(theirs)
+        return self
+
+    def count_case(self, case: Case) -> None:
+        """Its ops and dtypes."""
+        self.ops.update(case.ops())
+        self.dtypes.update(kind.dtype.name for node in case.graph.nodes for kind in tuple_elements(node))
+
+    def __str__(self) -> str:
+        lines = []
+        for title, counts in zip(self._fields, self, strict=True):
+            parts = [f"{name} {count}" for name, count in counts.most_common()]
+            lines.append(f"{title}: " + (", ".join(parts) or "none"))
+        return "\n".join(lines)
+
+
+Check = Callable[[Case, Sequence[Run], Tally], None]
+
+
+def _reference(case: Case, found: Sequence[Run], tally: Tally) -> None:
     for run in found:
         check_reference(case, run)
-        require_slopes(run)
-    check_exact(case, found[0])
+
+
+def _gradients(case: Case, found: Sequence[Run], tally: Tally) -> None:
+    tally.compared["gradients"] += sum(require_slopes(run) for run in found)
+
+
+def _passes(case: Case, found: Sequence[Run], tally: Tally) -> None:
+    """Two of the passes alone and twice, in turn; all of them in any order; and the pipeline."""
     shuffled = list(PASSES) * 2
     random.Random(case.seed).shuffle(shuffled)
-    check_pipeline(case, found, shuffled)
+    alone = [PASSES[(case.seed + offset) % len(PASSES)] for offset in (0, 3)]
+    for pipeline in (*((step,) for step in alone), *((step, step) for step in alone), shuffled):
+        check_pipeline(case, found[:1], pipeline)
+    tally.rules.update(check_pipeline(case, found, DEFAULT).counts())
+
+
+def _exact(case: Case, found: Sequence[Run], tally: Tally) -> None:
+    check_exact(case, found[0])
+
+
+def _fast(case: Case, found: Sequence[Run], tally: Tally) -> None:
+    tally.rules.update(fast_hits(case))
+
+
+def _plans(case: Case, found: Sequence[Run], tally: Tally) -> None:
+    """As the schedule orders it, and in two other orders."""
     optimised, _ = optimise(case.graph, DEFAULT, capabilities=BACKEND.info())
     for run in found:
-        check_plan(run, optimised)
-        check_plan(run, optimised, rank_seed=case.seed)
-    return check_pipeline(case, found, DEFAULT)
+        for rank_seed in (None, 2 * case.seed, 2 * case.seed + 1):
+            check_plan(run, optimised, rank_seed)
+
+
+def check_backend(configuration: Configuration, case: Case, found: Sequence[Run], tally: Tally) -> None:
+    """What a backend computes is within the bounds of how its ops round."""
+    choice = configuration.choice()
+    plan = compile_graph(case.graph, choice, configuration.options, configuration.pipeline)
+    at_recorded = positions(case.graph, plan.optimised)
+    for run in found if configuration.other_sizes else found[:1]:
+        computed = run_plan(plan, run.arrays, run.sizes)
+        recorded = run.decided(case.graph, configuration.accuracy)
+        optimised = run.decided(plan.optimised, configuration.accuracy)
+        for at, node, got, mine in zip(at_recorded, plan.optimised.outputs, computed, optimised, strict=True):
+            expected = recorded[at]
+            if mine is None or expected is None:
+                tally.compared[f"{configuration.name}, undecided"] += 1
+                continue
+            tally.compared[configuration.name] += 1
+            what = f"seed {case.seed}, {run.sizes}, {configuration.name}, output {at}"
+            require_within(got, mine, node, what, extra=expected.error)
+
+
+CHECKS: dict[str, Check] = {
+    "reference": _reference,
+    "gradients": _gradients,
+    "passes": _passes,
+    "exact": _exact,
+    "fast": _fast,
+    "plans": _plans,
+}
+"""What needs no backend but numpy."""
+BACKEND_CHECKS: dict[str, Check] = {
+    configuration.name: partial(check_backend, configuration) for configuration in CONFIGURATIONS
+}
+
+
+def check_all(case: Case, found: Sequence[Run], tally: Tally | None = None) -> None:
+    """Everything that needs no backend but numpy."""
+    tally = Tally.empty() if tally is None else tally
+    for check in (*CHECKS.values(), *(BACKEND_CHECKS[c.name] for c in CONFIGURATIONS if c.requires == "numpy")):
+        check(case, found, tally)

@@ -2,8 +2,8 @@
 
 A seed makes a `Case`: a recorded graph, and arrays for its leaves at any sizes. While it grows, every node is
 evaluated by `error_bound`; what is ambiguous, out of range or hopelessly rounded does not get in, so that all that
-stands in a case has one right answer. Every case also holds the graphs of some rewrite rules (`rule_examples`), taken
-in turn: a few dozen seeds visit all rules.
+stands in a case has one right answer. Every case also holds the graphs of some rewrite rules (`rule_examples`) and
+some ops (`op_examples`), taken in turn: a few dozen seeds that follow each other visit all rules and all ops.
 """
 
 import random
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from error_bound import IS_WIDER, Ambiguous, Bounded, bounded_values, exact
+from op_examples import OP_EXAMPLES
 from rule_examples import EXAMPLES
 
 import graphc as gc
@@ -28,6 +29,7 @@ from graphc.ir.walk import toposort
 SIZES = {"n": 3, "m": 2}
 OTHER_SIZES = ({"n": 1, "m": 4}, {"n": 5, "m": 2})
 PLANTS = 10
+OPS_IN_TURN = 2
 _FLOATS = ("float32", "float64") if IS_WIDER else ("float32",)
 _INTS = ("int8", "int32", "int64", "uint8", "uint32")
 _LARGEST = 400  # elements of a node
@@ -113,6 +115,8 @@ class _Growth:
                 self.try_call(_Growth.plant if step in plants else self.rng.choices(_CALLS, _WEIGHTS)[0])
             for _ in range(PLANTS - len(plants)):
                 self.try_call(_Growth.plant)
+            for turn in range(self.seed * OPS_IN_TURN, (self.seed + 1) * OPS_IN_TURN):
+                self.plant_op(list(OP_EXAMPLES)[turn % len(OP_EXAMPLES)])
             for _ in range(2):
                 self.try_slope()
             updates = self.updates()
@@ -239,6 +243,12 @@ class _Growth:
             leaves.append(mine if mine is not None else self.leaf(kind, () if scalar else shape, self.leaf_style(name)))
             first = None
         return (example.planted or example.before)(*leaves)
+
+    def plant_op(self, name: str) -> None:
+        """A call of an op, on leaves with few digits: nothing in it is rounded but by the op itself."""
+        made = OP_EXAMPLES[name](lambda dtype, shape: self.leaf(dtype, shape, "dyadic"))
+        assert self.admit([made]), f"the example of {name} does not get in"
+        self.kept.append(made)
 
     def leaf_style(self, rule: str) -> str:
         return "positive" if rule.startswith(("log_", "pow", "reciprocal", "root")) else self.style

@@ -1,0 +1,89 @@
+"""Where every random graph is run: a row per backend, its options, and how far its numbers may be off."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+from error_bound import NUMPY, Accuracy
+from tolerances import XLA
+
+from graphc.lowering import registry
+from graphc.lowering.registry import Choice
+from graphc.options import CompileOptions
+from graphc.passes.manager import Pass
+from graphc.passes.pipelines import DEFAULT, LEGAL_ONLY
+from graphc_numpy import NumpyBackend
+
+
+class Configuration(NamedTuple):
+    """A row.
+
+    Attributes:
+        name: in messages.
+        load: makes the backend: a name, or an object.
+        source: the same as source, for scripts.
+        imports: lines that this source needs.
+        options: of the compilation.
+        pipeline: the passes.
+        accuracy: how its ops round.
+        requires: a package that must be there.
+        every: it runs each so-maniest case: what compiles slowly cannot run all.
+        other_sizes: whether it is bound to other sizes, too.
+    """
+
+    name: str
+    load: Callable[[], object]
+    source: str
+    imports: tuple[str, ...] = ()
+    options: CompileOptions = CompileOptions(verify=True)
+    pipeline: tuple[Pass, ...] = DEFAULT
+    accuracy: Accuracy = NUMPY
+    requires: str = "numpy"
+    every: int = 1
+    other_sizes: bool = True
+
+    def choice(self) -> Choice:
+        """The backend, made once."""
+        return _chosen(self.load)
+
+
+@functools.cache
+def _chosen(load: Callable[[], object]) -> Choice:
+    return registry.choose(load())  # type: ignore[arg-type]
+
+
+def _numpy() -> object:
+    return NumpyBackend(poison=True)
+
+
+def _jax() -> object:
+    return "jax"
+
+
+_POISONED = ("NumpyBackend(poison=True)", ("from graphc_numpy import NumpyBackend",))
+CONFIGURATIONS: tuple[Configuration, ...] = (
+    Configuration("numpy", _numpy, *_POISONED),
+    Configuration("numpy without passes", _numpy, *_POISONED, pipeline=LEGAL_ONLY, every=3),
+    Configuration("numpy exact", _numpy, *_POISONED, options=CompileOptions("exact", verify=True), every=3),
+    Configuration("jax", _jax, '"jax"', accuracy=XLA, requires="jax", every=4, other_sizes=False),
+    Configuration(
+        "jax without passes",
+        _jax,
+        '"jax"',
+        pipeline=LEGAL_ONLY,
+        accuracy=XLA,
+        requires="jax",
+        every=8,
+        other_sizes=False,
+    ),
+)
+
+
+@functools.cache
+def why_missing(configuration: Configuration) -> str | None:
+    """Why a configuration cannot run here, or `None` if it can."""
+    requested = configuration.load()
+    if not isinstance(requested, str):
+        return None
+    found = registry.availability(requested)
+    return None if found.available else found.reason

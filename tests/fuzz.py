@@ -1,0 +1,91 @@
+"""`python tests/fuzz.py N`: N random graphs through all checks, on all cores; ends with histograms of what was met.
+
+What goes wrong is printed as a script of a few lines with its culprit. Ends with status 1 if anything did, or if some
+op, rule or kind of fusion was not met.
+"""
+
+import os
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+
+from configurations import CONFIGURATIONS, why_missing
+from op_examples import OP_EXAMPLES
+from random_checks import CHECKS, Tally, cases
+from random_graphs import OPS_IN_TURN
+from rule_examples import EXAMPLES
+from seeds import COUNT, FIRST
+from wrong_cases import first_wrong
+
+CHUNK = 20
+MOST_REPORTS = 10
+
+
+def names_for(seed: int) -> list[str]:
+    """The checks that the case of a seed takes: all of them, but slow backends only now and then."""
+    rows = [c.name for c in CONFIGURATIONS if seed % c.every == 0 and why_missing(c) is None]
+    return [*CHECKS, *rows]
+
+
+def work(seeds: Sequence[int]) -> tuple[Tally, list[str]]:
+    """Some cases: the tally, and reports on what is wrong."""
+    warnings.simplefilter("error")
+    tally, reports = Tally.empty(), []
+    for case, found in cases(seeds):
+        tally.count_case(case)
+        report = first_wrong(case, found, names_for(case.seed), tally)
+        if report is not None:
+            reports.append(str(report))
+    return tally, reports
+
+
+def run(first: int, count: int, workers: int | None = None) -> int:
+    """All cases from a seed on; returns the number of complaints."""
+    _say(f"GRAPHC_SEED={first}, {count} cases")
+    for configuration in CONFIGURATIONS:
+        if reason := why_missing(configuration):
+            _say(f"without {configuration.name}: {reason}")
+    tally, reports, done, start = Tally.empty(), 0, 0, time.perf_counter()
+    chunks = [range(at, min(at + CHUNK, first + count)) for at in range(first, first + count, CHUNK)]
+    # Forked children of a process with threads may hang; each worker is one core's.
+    with ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn")) as pool:
+        pending = {pool.submit(work, chunk): chunk for chunk in chunks}
+        for future in as_completed(pending):
+            mine, found = future.result()
+            tally += mine
+            done += len(pending[future])
+            seconds = time.perf_counter() - start
+            _say(f"{done}/{count} cases, {len(found) + reports} wrong, {seconds / done * 1e3:.0f} ms per case")
+            for text in found:
+                _say(text)
+            reports += len(found)
+            if reports >= MOST_REPORTS:
+                pool.shutdown(cancel_futures=True)
+                break
+    _say(str(tally))
+    unmet = not_met(tally, count) if reports < MOST_REPORTS else []
+    for complaint in unmet:
+        _say(complaint)
+    return reports + len(unmet)
+
+
+def not_met(tally: Tally, count: int) -> list[str]:
+    """What so many cases should have met, and have not. Ops and rules are taken in turn, so it is no matter of luck."""
+    found = []
+    if count >= len(OP_EXAMPLES) // OPS_IN_TURN + 1:
+        found += [f"the op {name} was not met" for name in OP_EXAMPLES if not tally.ops[name]]
+    if count >= COUNT:
+        found += [f"the rule {name} was not met" for name in EXAMPLES if not tally.rules[name]]
+    return found
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(1 if run(FIRST, int(sys.argv[1]) if len(sys.argv) > 1 else 1000) else 0)

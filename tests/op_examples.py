@@ -1,0 +1,84 @@
+"""One call per op of the table, over leaves that the caller makes: the fuzzer takes them in turn, and meets every op.
+
+`OP_EXAMPLES[name](leaf)` records the op; `leaf(dtype, shape)` makes a tensor of numbers with few digits.
+"""
+
+import inspect
+from collections.abc import Callable
+
+import numpy as np
+
+import graphc as gc
+import graphc.ops
+from graphc.ir.dtype import bool_, float32, int32
+from graphc.ir.opdef import FUNCTIONS, OPS, Kind
+from graphc.ir.tensor import Tensor
+
+Leaf = Callable[[str, tuple[int, ...]], Tensor]
+WITHOUT_EXAMPLE = ("copy", "print", "fused", "fused_checked")
+"""These only make the output longer, or are made by the compiler."""
+_SHAPE = (2, 3)
+_ROWS = np.array([1, 0, -1])
+
+
+def _elementwise(name: str) -> Callable[[Leaf], Tensor]:
+    arity = len(inspect.signature(FUNCTIONS[name]).parameters)
+    dtype = next(d.name for d in (float32, int32, bool_) if d in OPS[name].dtypes)
+    return lambda leaf: FUNCTIONS[name](*(leaf(dtype, _SHAPE) for _ in range(arity)))
+
+
+def _along_rows(name: str) -> Callable[[Leaf], Tensor]:
+    dtype = next(d.name for d in (float32, bool_) if d in OPS[name].dtypes)
+    return lambda leaf: FUNCTIONS[name](leaf(dtype, _SHAPE), axis=-1)
+
+
+def _losses(leaf: Leaf) -> tuple[Tensor, Tensor]:
+    logits = leaf("float32", _SHAPE)
+    return logits, gc.losses.softmax_cross_entropy(
+        logits, gc.argmax(leaf("float32", _SHAPE), axis=-1), reduction="none"
+    )
+
+
+def _gradient_of(y: Tensor, x: Tensor) -> Tensor:
+    (gradient,) = gc.gradients(gc.sum(y), [x])
+    assert gradient is not None
+    return gradient
+
+
+def _gradient_of_losses(leaf: Leaf) -> Tensor:
+    logits, losses = _losses(leaf)
+    return _gradient_of(losses, logits)
+
+
+def _slice_update(leaf: Leaf) -> Tensor:
+    x = leaf("float32", _SHAPE)
+    return _gradient_of(x[:, ::2] * leaf("float32", (2, 2)), x)
+
+
+def _scatter_add(leaf: Leaf) -> Tensor:
+    return gc.scatter_add(leaf("float32", _SHAPE), _ROWS, leaf("float32", (3, 3)), axis=0)
+
+
+OP_EXAMPLES: dict[str, Callable[[Leaf], Tensor]] = {
+    **{name: _elementwise(name) for name, op in OPS.items() if op.kind is Kind.ELEMENTWISE and name != "astype"},
+    **{name: _along_rows(name) for name, op in OPS.items() if op.kind is Kind.REDUCTION},
+    **{name: _along_rows(name) for name in ("logsumexp", "softmax", "log_softmax")},
+    "astype": lambda leaf: leaf("float32", _SHAPE).astype(gc.float64),
+    "broadcast_to": lambda leaf: gc.broadcast_to(leaf("float32", (3,)), _SHAPE),
+    "check_numerics": lambda leaf: gc.check_numerics(leaf("float32", _SHAPE)),
+    "concat": lambda leaf: gc.concat([leaf("float32", _SHAPE), leaf("float32", (1, 3))]),
+    "gelu": lambda leaf: gc.nn.gelu(leaf("float32", _SHAPE)),
+    "matmul": lambda leaf: gc.matmul(leaf("float32", _SHAPE), leaf("float32", (3, 2))),
+    "pad": lambda leaf: gc.pad(leaf("float32", _SHAPE), 1),
+    "permute_dims": lambda leaf: gc.permute_dims(leaf("float32", _SHAPE)),
+    "project": lambda leaf: _losses(leaf)[1],
+    "reshape": lambda leaf: gc.reshape(leaf("float32", _SHAPE), (3, 2)),
+    "scatter_add": _scatter_add,
+    "slice": lambda leaf: leaf("float32", _SHAPE)[:, ::2],
+    "slice_update": _slice_update,
+    "softmax_cross_entropy": lambda leaf: _losses(leaf)[1],
+    "softmax_cross_entropy_grad": _gradient_of_losses,
+    "softplus": lambda leaf: gc.nn.softplus(leaf("float32", _SHAPE)),
+    "stop_gradient": lambda leaf: gc.stop_gradient(leaf("float32", _SHAPE)),
+    "take": lambda leaf: gc.take(leaf("float32", _SHAPE), _ROWS, axis=1),
+}
