@@ -1,6 +1,6 @@
 """A device for tests of the cupy backend: host memory, work that is done as late as it may be, kernels interpreted.
 
-Nothing happens before `synchronize`, so that whatever is read or overwritten too early gives wrong numbers. Fresh memory
+Nothing happens before `synchronize`: whatever is read or overwritten too early gives wrong numbers. Fresh memory
 is full of NaN bytes, and no work may touch an address outside of living memory.
 """
 

@@ -13,6 +13,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.opdef import Kind
 from graphc.ir.tensor import Tensor, rebuild
 from graphc.ir.walk import toposort, transform
+from graphc.ops.fused import FUSED_OPS, inline
 
 Test = Callable[[Any], np.ndarray]
 
@@ -28,7 +29,7 @@ def explain(error: NumericsError, graph: Graph, values: Mapping[Tensor, np.ndarr
     """
     checks = [node for node in graph.nodes if node.op.name == "check_numerics" and node.origins == error.origins]
     checked = [node.inputs[0] for node in checks]
-    silent = transform(toposort(checked), _without_effect)
+    silent = transform(toposort(checked), _Plain())
     known: dict[Tensor, Any] = {}
     reference.evaluate([silent[node] for node in checked], values, sizes, visit=known.__setitem__)
     for node in checked:
@@ -38,9 +39,22 @@ def explain(error: NumericsError, graph: Graph, values: Mapping[Tensor, np.ndarr
                 return
 
 
-def _without_effect(node: Tensor, inputs: list[Tensor]) -> Tensor:
-    """Nothing is printed twice; all ops with an effect return their operand."""
-    return inputs[0] if node.op.kind is Kind.EFFECT else rebuild(node, inputs)
+class _Plain:
+    """The same nodes without effects, so that nothing is printed twice, and without groups, whose nodes have lines."""
+
+    def __init__(self) -> None:
+        self._parts: dict[Tensor, tuple[Tensor, ...]] = {}
+
+    def __call__(self, node: Tensor, inputs: list[Tensor]) -> Tensor:
+        if node.op.kind is Kind.EFFECT:
+            return inputs[0]
+        if node.op.name == "project" and inputs[0] in self._parts:
+            part: Tensor = self._parts[inputs[0]][node.attrs["index"]]
+            return part
+        new = rebuild(node, inputs)
+        if node.op in FUSED_OPS:
+            self._parts[new] = inline(node.attrs["body"], inputs)
+        return new
 
 
 def _holds(value: Any, test: Test) -> bool:

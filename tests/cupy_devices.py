@@ -1,0 +1,40 @@
+"""The cupy backend on several devices: the interpreter of kernels everywhere, g++ and a GPU where they are."""
+
+import functools
+from typing import Any
+
+import pytest
+from memory_device import InterpretingDevice, function_of
+
+from graphc_cupy import CupyBackend
+from graphc_cupy.code import Code
+
+INTERPRETED = pytest.param("interpreted")
+GPU = pytest.param("gpu", marks=pytest.mark.gpu)
+DEVICES = [INTERPRETED, GPU]
+
+_compiled_function = Code.function
+
+
+def _function(code: Code, device: Any, name: str, wide: bool = False) -> Any:
+    found = function_of if isinstance(device, InterpretingDevice) else _compiled_function
+    return found(code, device, name, wide)
+
+
+def interpreted(monkeypatch: pytest.MonkeyPatch) -> InterpretingDevice:
+    """A device on which the Kernel interpreter runs what would be compiled."""
+    monkeypatch.setattr(Code, "function", _function)
+    return InterpretingDevice()
+
+
+@functools.cache
+def gpu() -> CupyBackend:
+    """The real one, opened once."""
+    return CupyBackend()
+
+
+def backend_on(device: str, monkeypatch: pytest.MonkeyPatch) -> CupyBackend:
+    """The backend on the device of that name."""
+    if device == "gpu":
+        return gpu()
+    return CupyBackend(interpreted(monkeypatch))
