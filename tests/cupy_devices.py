@@ -1,17 +1,20 @@
 """The cupy backend on several devices: the interpreter of kernels everywhere, g++ and a GPU where they are."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from host_device import HostDevice
 from memory_device import InterpretingDevice, function_of
 
 from graphc_cupy import CupyBackend
 from graphc_cupy.code import Code
 
 INTERPRETED = pytest.param("interpreted")
+COMPILED = pytest.param("compiled", marks=pytest.mark.requires("cxx"))
 GPU = pytest.param("gpu", marks=pytest.mark.gpu)
-DEVICES = [INTERPRETED, GPU]
+DEVICES = [INTERPRETED, COMPILED, GPU]
 
 _compiled_function = Code.function
 
@@ -27,6 +30,13 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> InterpretingDevice:
     return InterpretingDevice()
 
 
+class CompilingDevice(HostDevice):
+    """The host: the same C++ as for the GPU, by the C++ compiler that is there."""
+
+    def load(self, source: str, functions: Sequence[str], cache: Any = None) -> Any:
+        return super().load(source, functions)
+
+
 @functools.cache
 def gpu() -> CupyBackend:
     """The real one, opened once."""
@@ -37,4 +47,6 @@ def backend_on(device: str, monkeypatch: pytest.MonkeyPatch) -> CupyBackend:
     """The backend on the device of that name."""
     if device == "gpu":
         return gpu()
+    if device == "compiled":
+        return CupyBackend(CompilingDevice())
     return CupyBackend(interpreted(monkeypatch))

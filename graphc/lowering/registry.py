@@ -21,6 +21,7 @@ GROUP = "graphc.backends"
 # In order of preference for "auto" (see `_automatic`). Each is tried as an installed package and as a folder of a plain
 # checkout. Importing one must be cheap and take no device library: "auto" asks them all.
 BUILT_IN: dict[str, tuple[str, ...]] = {
+    "cupy": ("graphc_cupy", "backends.graphc_cupy"),
     "numpy": ("graphc_numpy", "backends.graphc_numpy"),
     "jax": ("graphc_jax", "backends.graphc_jax"),
 }
