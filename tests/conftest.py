@@ -39,6 +39,12 @@ def _nvrtc() -> str | None:
     return "the library nvrtc is neither among the installed wheels nor on the system"
 
 
+def _cxx() -> str | None:
+    if any(map(shutil.which, ("c++", "g++", "clang++"))):
+        return None
+    return "no C++ compiler (c++, g++, clang++) is on the path"
+
+
 def _gpu() -> str | None:
     try:
         driver = ctypes.CDLL("libcuda.so.1")
@@ -59,6 +65,7 @@ _MODULES = ("cupy", "jax", "libtpu", "llvmlite", "numpy", "onnxruntime", "scipy"
 # What can be required -> why it is not available here, or None.
 PROBES: dict[str, Callable[[], str | None]] = {
     **{name: functools.partial(_module, name) for name in _MODULES},
+    "cxx": _cxx,
     "cxx": _cxx,
     "gpu": _gpu,
     "nvrtc": _nvrtc,

@@ -143,8 +143,6 @@ class _Function:
         out.line(f"const {unsigned} gc_thread = ({unsigned})blockIdx.x * {schedule.block} + threadIdx.x;")
         out.line(f"if (gc_thread >= {self._code.size(total)}) return;")
         self._place(list(self._kernel.axes), "gc_thread", schedule.vector)
-        for reduce in _reductions(self._kernel.stages[0]):
-            out.line(f"{self._state(reduce)} gc_a{reduce.dest} = {self._code.operator(reduce)}::identity();")
         self._body(self._kernel.stages[0])
         return self._finish(ceil_div(total, schedule.block))
 

@@ -87,7 +87,7 @@ def _rows(kernel: Kernel) -> Schedule:
     vector = vector_width(kernel)
     rows = dims.product(axis.size for axis in free_axes(kernel))
     length = dims.product(positions(reduced_axes(kernel), vector))
-    if isinstance(rows, int) and rows < _FEW_ROWS and not (isinstance(length, int) and length <= _SHORT):
+    if isinstance(rows, int) and 0 < rows < _FEW_ROWS and not (isinstance(length, int) and length <= _SHORT):
         return Schedule("rows", vector, _SPLIT_BLOCK, 1, _chunks(length, _SPLIT_BLOCK))
     if not isinstance(length, int):
         return Schedule("rows", vector, _ROW_BLOCK, 1)
@@ -137,7 +137,7 @@ def _columns(kernel: Kernel) -> Schedule:
     groups = _SPLIT_BLOCK // lanes
     length = dims.product(axis.size for axis in reduced_axes(kernel))
     columns = dims.product(axis.size for axis in free_axes(kernel))
-    many = isinstance(columns, int) and columns >= _FEW_ROWS * _SPLIT_BLOCK
+    many = isinstance(columns, int) and (columns >= _FEW_ROWS * _SPLIT_BLOCK or columns == 0)
     if many or (isinstance(length, int) and length <= 4 * groups * _PER_LANE):
         return Schedule("columns", 1, lanes, groups)
     return Schedule("columns", 1, lanes, groups, _chunks(length, groups))

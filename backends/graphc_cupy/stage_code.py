@@ -134,8 +134,10 @@ class StageCode:
         operator = self.operator(reduce)
         value = f"gc_v{reduce.arg}"
         if reduce.op in ("argmin", "argmax"):
-            (axis,) = (axis for axis in self.kernel.axes if axis.reduced)
-            value = f"{operator}::at({value}, {index_name(axis.name)})"
+            place: Dim = 0
+            for axis in self.kernel.axes:
+                place = place * axis.size + dims.symbol(axis.name) if axis.reduced else place
+            value = f"{operator}::at({value}, {self.whole.text(place)})"
         return f"{operator}::combine({state}, {value})"
 
     # --- full stages ------------------------------------------------------------------------------------------
