@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from error_bound import NUMPY, Accuracy
+from kernel_backend import KernelBackend
 from tolerances import XLA
 
 from graphc.lowering import registry
@@ -56,6 +57,10 @@ def _numpy() -> object:
     return NumpyBackend(poison=True)
 
 
+def _kernels() -> object:
+    return KernelBackend()
+
+
 def _jax() -> object:
     return "jax"
 
@@ -65,6 +70,7 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
     Configuration("numpy", _numpy, *_POISONED),
     Configuration("numpy without passes", _numpy, *_POISONED, pipeline=LEGAL_ONLY, every=3),
     Configuration("numpy exact", _numpy, *_POISONED, options=CompileOptions("exact", verify=True), every=3),
+    Configuration("kernels", _kernels, "KernelBackend()", ("from kernel_backend import KernelBackend",), every=2),
     Configuration("jax", _jax, '"jax"', accuracy=XLA, requires="jax", every=4, other_sizes=False),
     Configuration(
         "jax without passes",

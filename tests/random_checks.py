@@ -206,6 +206,9 @@ def check_backend(configuration: Configuration, case: Case, found: Sequence[Run]
     """What a backend computes is within the bounds of how its ops round."""
     choice = configuration.choice()
     plan = compile_graph(case.graph, choice, configuration.options, configuration.pipeline)
+    if plan.fusion is not None:
+        tally.fusions.update(group.kind for group in plan.fusion.groups)
+        tally.fusions.update(f"not: {edge.reason}" for edge in plan.fusion.refused)
     at_recorded = positions(case.graph, plan.optimised)
     for run in found if configuration.other_sizes else found[:1]:
         computed = run_plan(plan, run.arrays, run.sizes)

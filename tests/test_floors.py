@@ -33,7 +33,7 @@ FLOORS = {
     "graphc/init.py": 9,
     "graphc/losses.py": 9,
     "graphc/metrics.py": 9,
-    "graphc/bisection.py": 10,
+    "graphc/bisection/": 10,
     "graphc/reproducer/": 11,
     "graphc/optim/": 10,
     "graphc/nn/": 10,

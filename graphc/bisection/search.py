@@ -1,118 +1,31 @@
-"""Who made a wrong answer: `bisect` follows it to a rule's hit, a pass, a kernel, or the plan.
-
-The oracle is the reference interpreter on the graph as recorded. First the number of rewrites that are allowed is
-halved until one more makes the answer wrong. Does the reference interpreter agree that the graph after that rewrite is
-another one, then the rule is guilty. If not, the backend is: each node of the graph is run alone, on the reference's
-own inputs. The first that differs is a wrong kernel; if none does, they were put together wrongly: the plan.
-"""
+"""The search for the culprit of a call: by halves through the rewrites, then node by node."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from graphc import reference
+from graphc.bisection.verdict import Culprit, IsWrong, differs
 from graphc.compiler import CompiledPlan, compile_graph
-from graphc.errors import NO_ORIGINS, ArgumentError, GraphcError, Origins
+from graphc.errors import GraphcError
 from graphc.ir.graph import Graph
-from graphc.ir.ledger import Hit
 from graphc.ir.opdef import Kind
-from graphc.ir.tensor import Tensor, VariableNode, rebuild
+from graphc.ir.tensor import Tensor, rebuild
+from graphc.lowering.fuse import FUSE
+from graphc.lowering.kernel_builder import build_kernel
+from graphc.lowering.kernel_interpreter import interpret
+from graphc.lowering.kernel_verify import verify_kernel
 from graphc.lowering.registry import Choice
 from graphc.ops.define import constant_node
+from graphc.ops.fused import FUSED_OPS
 from graphc.ops.structure import projections
 from graphc.options import CompileOptions
 from graphc.passes.pipelines import LEGAL_ONLY
-from graphc.session.executable import Executable
-
-IsWrong = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], bool]
-"""(what was computed, what the reference computes) → whether that is wrong: results, then new values of variables."""
 
 _MANDATORY = "legalize"
-
-
-class Culprit(NamedTuple):
-    """What made an answer wrong.
-
-    Attributes:
-        kind: `"rule"`, `"pass"`, `"kernel"`, `"plan"`, or `"nothing"` where the answer is right.
-        name: of the rule, pass or op.
-        reason: one sentence on how it was found.
-        origins: the user's lines of the node where it happened.
-        hit: for a rule: the row of the ledger.
-        node: for a kernel: the node that it computes wrongly.
-        expected: what the reference interpreter computes: the results, then the new values of the variables.
-    """
-
-    kind: str
-    name: str
-    reason: str
-    origins: Origins = NO_ORIGINS
-    hit: Hit | None = None
-    node: Tensor | None = None
-    expected: tuple[np.ndarray, ...] = ()
-
-    def __str__(self) -> str:
-        where = f"  at {self.origins}" if self.origins.lines else ""
-        return f"{self.kind} {self.name}: {self.reason}{where}".replace("  ", " ", 1)
-
-
-def differs(computed: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> bool:
-    """Whether some array is off by more than a thousandth (a millionth in float64) of its largest element.
-
-    NaNs and infinities must be in the same places; integers and bools must be equal.
-    """
-    return any(_differs(np.asarray(a), np.asarray(b)) for a, b in zip(computed, expected, strict=True))
-
-
-def _differs(a: np.ndarray, b: np.ndarray) -> bool:
-    if a.dtype != b.dtype or a.shape != b.shape:
-        return True
-    if a.dtype.kind != "f":
-        return not np.array_equal(a, b)
-    finite = np.isfinite(b)
-    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
-        return True
-    with np.errstate(all="ignore"):
-        off = np.abs(a[finite].astype(np.float64) - b[finite]).max(initial=0)
-        allowed = (1e-3 if a.dtype == np.float32 else 1e-6) * np.abs(b[finite]).max(initial=1e-30)
-    return not bool(off <= allowed)
-
-
-def bisect(executable: Executable, /, *args: Any, is_wrong: IsWrong = differs, **kwargs: Any) -> Culprit:
-    """Finds out why a call gives a wrong answer. The session's variables keep their values.
-
-    Args:
-        executable: from `session.compile` or `gc.compile`.
-        *args: the feeds of the call; by name as keywords, too.
-        is_wrong: `f(computed, expected) -> bool`; by default `differs`.
-        **kwargs: see `args`.
-
-    Raises:
-        ArgumentError: the first argument is no executable.
-        FeedError: as the call itself would.
-    """
-    require_executable("bisect", executable)
-    plan = executable.plan
-    leaves, sizes = executable.leaves(*args, **kwargs)
-    return Bisection(plan.recorded, leaves, sizes, plan.choice, plan.options, is_wrong).run()
-
-
-def require_executable(what: str, executable: object) -> None:
-    """Holds the first argument of a function for what it must be.
-
-    Raises:
-        ArgumentError: it is no executable.
-    """
-    if not isinstance(executable, Executable):
-        raise ArgumentError(
-            f"{what} follows an answer through a compiled graph",
-            expected="an executable, from session.compile or gc.compile",
-            got=repr(executable),
-            fix=f"gc.{what}(session.compile(fetches, feeds=[x]), array)",
-        )
 
 
 def run_plan(plan: CompiledPlan, leaves: Mapping[Tensor, np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
@@ -234,9 +147,10 @@ class Bisection:
         if self.same_graph(plan.optimised):
             return self.backend(plan)
         hit = [hit for hit in plan.ledger.hits if hit.stage != _MANDATORY][-1]
+        kind = "fusion" if hit.stage == FUSE.name else "rule"
         count = f"it is right after {len(plan.ledger.hits) - 1} rewrites, and wrong after one more"
         reason = f"{hit.before_text} → {hit.after_text} in the pass {hit.stage} changes the value; {count}"
-        return Culprit("rule", hit.rule, reason, hit.origins, hit)
+        return Culprit(kind, hit.rule, reason, hit.origins, hit)
 
     def backend(self, plan: CompiledPlan) -> Culprit:
         """A wrong kernel, or else a wrong plan."""
@@ -247,29 +161,61 @@ class Bisection:
             if node.op.kind is Kind.SOURCE or node.op.name == "project":
                 continue
             if self.is_wrong_alone(node, values):
-                reason = f"the backend {name!r} computes it wrongly even alone"
-                return Culprit("kernel", node.op.name, reason, node.origins, node=node)
+                return self.group(node, values) if node.op in FUSED_OPS else self.kernel(node)
         reason = f"every kernel of the backend {name!r} is right by itself: its order, memory or code is not"
         return Culprit("plan", plan.plan.name, reason)
 
-    def is_wrong_alone(self, node: Tensor, values: dict[Tensor, Any]) -> bool:
+    def kernel(self, node: Tensor, kind: str = "kernel") -> Culprit:
+        reason = f"the backend {self.choice.name!r} computes it wrongly even alone"
+        return Culprit(kind, node.op.name, reason, node.origins, node=node)
+
+    def group(self, node: Tensor, values: Mapping[Tensor, Any]) -> Culprit:
+        """A wrong Kernel of fused nodes; or one of them, computed wrongly; or the group as the backend prints it."""
+        body, fusion = node.attrs["body"], node.attrs["fusion"]
+        if self.is_wrong_kernel(node, values):
+            reason = "the Kernel that is built of a group computes something else than the group, by its interpreter"
+            return Culprit("fusion", f"fuse_{fusion}", reason, node.origins, node=node)
+        inner: dict[Tensor, Any] = {}
+        given = {parameter: values[source] for parameter, source in zip(body.parameters, node.inputs, strict=True)}
+        reference.evaluate(body.results, given, self.sizes, inner.__setitem__)
+        printed = "single" in self.choice.backend.info().fuses
+        for member in body.nodes:
+            if member.op.kind is not Kind.SOURCE and self.is_wrong_alone(member, inner):
+                return self.kernel(member, "printer" if printed else "kernel")
+        reason = (
+            f"the backend {self.choice.name!r} computes a group wrongly, though its Kernel is right, and so is each op"
+        )
+        return Culprit("printer", fusion, reason, node.origins, node=node)
+
+    def is_wrong_kernel(self, node: Tensor, values: Mapping[Tensor, Any]) -> bool:
+        inputs = [np.ascontiguousarray(values[source]).reshape(values[source].shape) for source in node.inputs]
+        try:
+            kernel = build_kernel(node.attrs["body"], node.attrs["fusion"], "group")
+            verify_kernel(kernel)
+            return self.is_wrong(interpret(kernel, inputs, self.sizes), _as_list(values[node]))
+        except GraphcError:
+            return True
+
+    def is_wrong_alone(self, node: Tensor, values: Mapping[Tensor, Any]) -> bool:
         try:
             return self.is_wrong(self.alone(node, values), _as_list(values[node]))
         except Exception:
             return True
 
-    def alone(self, node: Tensor, values: dict[Tensor, Any]) -> list[np.ndarray]:
+    def alone(self, node: Tensor, values: Mapping[Tensor, Any]) -> list[np.ndarray]:
         """A node by the backend, its inputs given as constants."""
         inputs = [constant_node(values[source]) if _is_computed(source) else source for source in node.inputs]
         copy = rebuild(node, inputs)
         results = projections(copy) if isinstance(values[node], tuple) else (copy,)
         graph = Graph(self.graph.parameters, results, (), f"{node.op.name} alone")
-        return self.by_backend(compile_graph(graph, self.choice, self.options, LEGAL_ONLY))
+        is_group = node.op in FUSED_OPS
+        passes = () if is_group else LEGAL_ONLY
+        return self.by_backend(compile_graph(graph, self.choice, self.options, passes, fuse=not is_group))
 
 
 def _is_computed(node: Tensor) -> bool:
     """Whether it has a value that must be given: constants and sizes have theirs in the graph."""
-    return node.op.kind is not Kind.SOURCE or node.op.name == "placeholder" or isinstance(node, VariableNode)
+    return node.op.kind is not Kind.SOURCE or node.op.name in ("parameter", "placeholder", "variable")
 
 
 def _as_list(value: Any) -> list[np.ndarray]:
