@@ -56,16 +56,10 @@ def _gpu() -> str | None:
     return None
 
 
-def _cxx() -> str | None:
-    compilers = ("c++", "g++", "clang++")
-    return None if any(map(shutil.which, compilers)) else f"none of {', '.join(compilers)} is on the PATH"
-
-
 _MODULES = ("cupy", "jax", "libtpu", "llvmlite", "numpy", "onnxruntime", "scipy", "torch")
 # What can be required -> why it is not available here, or None.
 PROBES: dict[str, Callable[[], str | None]] = {
     **{name: functools.partial(_module, name) for name in _MODULES},
-    "cxx": _cxx,
     "cxx": _cxx,
     "gpu": _gpu,
     "nvrtc": _nvrtc,

@@ -8,6 +8,7 @@ from typing import Any
 
 import host_cuda
 import numpy as np
+
 from graphc_cupy.device import Matrix
 
 _GUARD = 256  # bytes before and after, which nobody may write; a NaN to who reads them
@@ -57,8 +58,8 @@ class HostDevice:
         """Memory like any other."""
         return np.empty(nbytes, np.uint8)
 
-    def load(self, source: str, functions: Sequence[str]) -> host_cuda.Library:
-        """Compiled by the C++ compiler."""
+    def load(self, source: str, functions: Sequence[str], cache: object = None) -> host_cuda.Library:
+        """Compiled by the C++ compiler; the folder for compiled code is not used."""
         return host_cuda.load(source, tuple(functions))
 
     def prepare_copy_in(self, ptr: int, staging: np.ndarray) -> Callable[[], object]:

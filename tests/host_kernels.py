@@ -11,8 +11,6 @@ from typing import Any
 
 import host_cuda
 import numpy as np
-from graphc_cupy.cuda_printer import Printed, print_kernel
-from graphc_cupy.prelude import translation_unit
 from host_device import HostDevice
 from kernel_backend import KernelBackend, KernelProgram
 
@@ -22,6 +20,8 @@ from graphc.lowering.kernel import Kernel
 from graphc.lowering.kernel_interpreter import interpret
 from graphc.options import CompileOptions
 from graphc.plan.data import Plan, Step
+from graphc_cupy.cuda_printer import Printed, print_kernel
+from graphc_cupy.prelude import translation_unit
 
 KERNELS_PER_UNIT = 150
 UNITS_AT_A_TIME = 2
