@@ -10,6 +10,7 @@ import sys
 
 _PARTS = {
     "a training step of the MLP 784-256-10, batch 128, Adam": ("training_step",),
+    "the same step on jax, beside jax.jit by hand": ("jax_step",),
     "an MLP of three hidden layers of 64 at batch 1": ("small_mlp",),
     "from the import to the first result": ("first_result",),
     "importing": ("import_time",),

@@ -45,7 +45,7 @@ def batches(count: int = 8) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(rng.random((BATCH, INPUTS), np.float32), rng.integers(0, CLASSES, BATCH)) for _ in range(count)]
 
 
-def graphc_step(start: Parameters, backend: Any = "numpy") -> Step:
+def graphc_step(start: Parameters, backend: Any = "numpy", options: gc.CompileOptions | None = None) -> Step:
     """The graph as a user writes it."""
     with gc.Graph("mlp") as graph:
         x = gc.placeholder("x", ("batch", INPUTS))
@@ -54,7 +54,7 @@ def graphc_step(start: Parameters, backend: Any = "numpy") -> Step:
         logits = gc.nn.relu(x @ w1 + b1) @ w2 + b2
         loss = gc.losses.softmax_cross_entropy(logits, y, reduction="mean")
         train = gc.optim.Adam(RATE, BETA1, BETA2, EPSILON).minimize(loss)
-    step = gc.Session(graph, backend=backend).compile([loss, train], feeds=[x, y])
+    step = gc.Session(graph, backend=backend, options=options).compile([loss, train], feeds=[x, y])
     return lambda xb, yb: step(xb, yb)[0]
 
 

@@ -149,8 +149,12 @@ class JaxProgram:
     # --- running ------------------------------------------------------------------------------------------------
 
     def _read(self, compiled: _Compiled, arguments: Sequence[Cell], *feeds: np.ndarray) -> Sequence[Any]:
-        outputs = in_x64(compiled.run, *[cell.value for cell in arguments], *feeds)
-        return self._finished(compiled, outputs)
+        try:
+            outputs = in_x64(compiled.run, *[cell.value for cell in arguments], *feeds)
+            return self._finished(compiled, outputs)
+        except RuntimeError as error:
+            _raise_out_of_memory(error)
+            raise
 
     def _write(
         self,
@@ -178,6 +182,7 @@ class JaxProgram:
         except BaseException as error:
             if len(held) < 2:
                 _take_back(updated, old, error)
+                _raise_out_of_memory(error)
             raise
         compiled.warm = True
         return self._finished(compiled, held[0])
@@ -205,6 +210,12 @@ def _reader() -> Callable[[Any], Iterable[bool]]:
 def _scalar(jax: Any, dtype: np.dtype[Any], number: float) -> Any:
     """A number as an array of JAX: of two numbers of NumPy, NumPy would compute the sum."""
     return jax.numpy.asarray(np.asarray(number, dtype))
+
+
+def _raise_out_of_memory(error: BaseException) -> None:
+    """XLA has no class of errors for it."""
+    if "RESOURCE_EXHAUSTED" in str(error):
+        raise MemoryError(str(error)) from error
 
 
 def _take_back(updated: Sequence[Cell], old: Sequence[Any], error: BaseException) -> None:

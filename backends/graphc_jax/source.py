@@ -189,13 +189,17 @@ class Source:
         return name if first and self.plan.slots[index].kind is SlotKind.VALUE else f"copy({name})"
 
     def _variables_read(self) -> list[int]:
-        """Those that the run reads: what it does not read must not be given up either."""
+        """Those that the run reads: what it does not read must not be given up either.
+
+        In the order of the new states: JAX pairs what is given up with results of the same type as they come, and a new
+        state in the memory of another variable would cost a copy.
+        """
         plan = self.plan
         read = {index for step in plan.steps for index in step.inputs}
         read.update(plan.results, plan.new_states or ())
         if self.checked:
             read.update(plan.updated)
-        return [index for index in plan.state if index in read]
+        return [index for index in dict.fromkeys((*plan.updated, *plan.state)) if index in read]
 
 
 def _type_text(kind: TensorType) -> str:
