@@ -21,6 +21,12 @@ from graphc_cupy.device import Matrix
 POISON = 255
 
 
+def quiet_matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """Devices do not warn."""
+    with np.errstate(all="ignore"):
+        np.matmul(a, b, out)
+
+
 class Block:
     """Memory that is known to its device while it lives."""
 
@@ -83,7 +89,7 @@ class MemoryDevice:
     ) -> Callable[[], object]:
         arrays = [self.array(matrix.ptr, matrix.shape, dtype) for matrix in (left, right, out)]
         a, b = (x.T if m.transposed else x for x, m in zip(arrays, (left, right), strict=False))
-        return self._later("matmul", partial(np.matmul, a, b, arrays[2]))
+        return self._later("matmul", partial(quiet_matmul, a, b, arrays[2]))
 
     def prepare_launch(
         self, function: Any, grid: int, block: int, shared_bytes: int, args: Sequence[int]

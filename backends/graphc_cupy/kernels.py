@@ -121,9 +121,9 @@ _POSITION = (
 
 def count_not_finite(x: TensorType, name: str) -> Kernel:
     """The number of NaNs and that of infinities."""
-    rank = x.ndim
-    axes = tuple(Axis(f"{AXIS_PREFIX}{at}", size, True) for at, size in enumerate(x.shape))
-    body: list[Instruction] = [Load(0, x.dtype, 0, _offset(x.shape, [axis_symbol(at) for at in range(rank)]))]
+    shape = x.shape or (1,)  # what is reduced is reduced along an axis
+    axes = tuple(Axis(f"{AXIS_PREFIX}{at}", size, True) for at, size in enumerate(shape))
+    body: list[Instruction] = [Load(0, x.dtype, 0, _offset(shape, [axis_symbol(at) for at in range(len(shape))]))]
     for first, test in ((1, "isnan"), (4, "isinf")):
         body.append(Compute(first, bool_, test, (0,)))
         body.append(Compute(first + 1, int64, "astype", (first,)))
