@@ -1,0 +1,52 @@
+"""Random graphs on the cupy backend: kernels interpreted, kernels compiled by g++, and on a GPU.
+
+Bounds as everywhere; then state: a run that passes its checks commits what the reference says, twice, in any order of steps.
+"""
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from configurations import Configuration
+from cupy_devices import CompilingDevice, gpu, interpreted
+from random_checks import Tally, cases, check_backend
+from seeds import FIRST
+
+from graphc.lowering.registry import Choice
+from graphc_cupy import CupyBackend
+
+
+class OnDevice(Configuration):
+    """A configuration of a backend object."""
+
+    def choice(self) -> Choice:
+        return Choice("cupy", self.load(), "given")  # type: ignore[arg-type]
+
+
+def check(backend: CupyBackend, count: int) -> None:
+    configuration = OnDevice("cupy", lambda: backend, "CupyBackend(...)")
+    tally = Tally.empty()
+    for case, found in cases(range(FIRST, FIRST + count)):
+        check_backend(configuration, case, found, tally)
+    assert tally.compared["cupy"] > count
+
+
+def test_interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
+    check(CupyBackend(interpreted(monkeypatch)), 60)
+
+
+@pytest.mark.requires("cxx")
+def test_compiled() -> None:
+    check(CupyBackend(CompilingDevice()), 12)
+
+
+@pytest.mark.slow
+@pytest.mark.requires("cxx")
+def test_many_compiled() -> None:
+    check(CupyBackend(CompilingDevice(reverse=True)), 300)
+
+
+@pytest.mark.gpu
+def test_on_the_gpu() -> None:
+    check(gpu(), 150)
