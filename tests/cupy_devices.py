@@ -1,17 +1,14 @@
 """The cupy backend on several devices: the interpreter of kernels everywhere, g++ and a GPU where they are."""
 
 import functools
-from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import pytest
 from host_device import HostDevice
 from memory_device import InterpretingDevice, function_of
 
 from graphc_cupy import CupyBackend
 from graphc_cupy.code import Code
-from graphc_cupy.device import Matrix
 
 INTERPRETED = pytest.param("interpreted")
 COMPILED = pytest.param("compiled", marks=pytest.mark.requires("cxx"))
@@ -32,24 +29,6 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> InterpretingDevice:
     return InterpretingDevice()
 
 
-class CompilingDevice(HostDevice):
-    """The host: the same C++ as for the GPU, by the C++ compiler that is there."""
-
-    def load(self, source: str, functions: Sequence[str], cache: Any = None) -> Any:
-        return super().load(source, functions)
-
-    def prepare_matmul(
-        self, left: Matrix, right: Matrix, out: Matrix, dtype: np.dtype, precision: str
-    ) -> Callable[[], object]:
-        product = super().prepare_matmul(left, right, out, dtype, precision)
-
-        def run() -> None:
-            with np.errstate(all="ignore"):  # devices do not warn
-                product()
-
-        return run
-
-
 @functools.cache
 def gpu() -> CupyBackend:
     """The real one, opened once."""
@@ -61,5 +40,5 @@ def backend_on(device: str, monkeypatch: pytest.MonkeyPatch) -> CupyBackend:
     if device == "gpu":
         return gpu()
     if device == "compiled":
-        return CupyBackend(CompilingDevice())
+        return CupyBackend(HostDevice())
     return CupyBackend(interpreted(monkeypatch))
