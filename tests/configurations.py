@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from error_bound import NUMPY, Accuracy
+from host_cuda import compiler
+from host_device import HostDevice
 from kernel_backend import KernelBackend
 from tolerances import XLA
 
@@ -13,6 +15,7 @@ from graphc.lowering.registry import Choice
 from graphc.options import CompileOptions
 from graphc.passes.manager import Pass
 from graphc.passes.pipelines import DEFAULT, LEGAL_ONLY
+from graphc_cupy import CupyBackend
 from graphc_numpy import NumpyBackend
 
 
@@ -30,6 +33,7 @@ class Configuration(NamedTuple):
         requires: a package that must be there.
         every: it runs each so-maniest case: what compiles slowly cannot run all.
         other_sizes: whether it is bound to other sizes, too.
+        budget: how many problems are tried to shrink a wrong one.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Configuration(NamedTuple):
     requires: str = "numpy"
     every: int = 1
     other_sizes: bool = True
+    budget: int = 400
 
     def choice(self) -> Choice:
         """The backend, made once."""
@@ -61,6 +66,10 @@ def _kernels() -> object:
     return KernelBackend()
 
 
+def _printed() -> object:
+    return CupyBackend(HostDevice())
+
+
 def _jax() -> object:
     return "jax"
 
@@ -71,6 +80,15 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
     Configuration("numpy without passes", _numpy, *_POISONED, pipeline=LEGAL_ONLY, every=3),
     Configuration("numpy exact", _numpy, *_POISONED, options=CompileOptions("exact", verify=True), every=3),
     Configuration("kernels", _kernels, "KernelBackend()", ("from kernel_backend import KernelBackend",), every=2),
+    Configuration(
+        "printed",
+        _printed,
+        "CupyBackend(HostDevice())",
+        ("from host_device import HostDevice", "from graphc_cupy import CupyBackend"),
+        every=60,
+        other_sizes=False,
+        budget=25,
+    ),
     Configuration("jax", _jax, '"jax"', accuracy=XLA, requires="jax", every=4, other_sizes=False),
     Configuration(
         "jax without passes",
@@ -85,10 +103,11 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
 )
 
 
-@functools.cache
 def why_missing(configuration: Configuration) -> str | None:
     """Why a configuration cannot run here, or `None` if it can."""
     requested = configuration.load()
+    if configuration.load is _printed and compiler() is None:
+        return "there is no C++ compiler"
     if not isinstance(requested, str):
         return None
     found = registry.availability(requested)

@@ -70,7 +70,7 @@ OP_EXAMPLES: dict[str, Callable[[Leaf], Tensor]] = {
     "gelu": lambda leaf: gc.nn.gelu(leaf("float32", _SHAPE)),
     "matmul": lambda leaf: gc.matmul(leaf("float32", _SHAPE), leaf("float32", (3, 2))),
     "pad": lambda leaf: gc.pad(leaf("float32", _SHAPE), 1),
-    "permute_dims": lambda leaf: gc.permute_dims(leaf("float32", _SHAPE)),
+    "permute_dims": lambda leaf: gc.permute_dims(leaf("float32", (2, 3, 2)), (1, 2, 0)),  # not its own inverse
     "project": lambda leaf: _losses(leaf)[1],
     "reshape": lambda leaf: gc.reshape(leaf("float32", _SHAPE), (3, 2)),
     "scatter_add": _scatter_add,

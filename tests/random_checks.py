@@ -203,7 +203,7 @@ def _plans(case: Case, found: Sequence[Run], tally: Tally) -> None:
 
 
 def check_backend(configuration: Configuration, case: Case, found: Sequence[Run], tally: Tally) -> None:
-    """What a backend computes is within the bounds of how its ops round."""
+    """What a backend computes is within the bounds of the recorded graph and of the one that it has run, together."""
     choice = configuration.choice()
     plan = compile_graph(case.graph, choice, configuration.options, configuration.pipeline)
     if plan.fusion is not None:
@@ -221,7 +221,7 @@ def check_backend(configuration: Configuration, case: Case, found: Sequence[Run]
                 continue
             tally.compared[configuration.name] += 1
             what = f"seed {case.seed}, {run.sizes}, {configuration.name}, output {at}"
-            require_within(got, mine, node, what, extra=expected.error)
+            require_within(got, expected, node, what, extra=mine.error)
 
 
 CHECKS: dict[str, Check] = {

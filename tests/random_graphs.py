@@ -249,13 +249,16 @@ class _Growth:
         made = OP_EXAMPLES[name](lambda dtype, shape: self.leaf(dtype, shape, "dyadic"))
         assert self.admit([made]), f"the example of {name} does not get in"
         self.kept.append(made)
+        if made.dtype.kind == "float":
+            self.try_slope(made)
 
     def leaf_style(self, rule: str) -> str:
         return "positive" if rule.startswith(("log_", "pow", "reciprocal", "root")) else self.style
 
-    def try_slope(self) -> None:
+    def try_slope(self, y: Tensor | None = None) -> None:
         """The gradients of the mean square of something with regard to some leaves."""
-        y = self.pick(lambda node: node.dtype.kind == "float" and node.op.kind is not Kind.SOURCE, fresh=0)
+        if y is None:
+            y = self.pick(lambda node: node.dtype.kind == "float" and node.op.kind is not Kind.SOURCE, fresh=0)
         if y is None:
             return
         scalar = gc.mean(gc.square(y)) if y.ndim else y

@@ -1,21 +1,24 @@
-"""Deliberate breaks of rules, gradients, planner and kernels: random graphs must catch each, and bisection name it."""
+"""Deliberate breaks of rules, gradients, planner, kernels, fusion and printer: random graphs must catch each, shrink it
+to a few lines, and bisection name it.
+"""
 
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
-from differential import Run
-from random_checks import check_all, runs
-from random_graphs import SIZES, Case, make_case
+from op_examples import OP_EXAMPLES
+from random_checks import CHECKS, Tally, runs
+from random_graphs import OPS_IN_TURN, OTHER_SIZES, SIZES, make_case
+from wrong_cases import Report, first_wrong
 
 import graphc as gc
 from graphc import autodiff
-from graphc.bisection import Culprit
-from graphc.errors import GraphcError, InternalError
 from graphc.ir.opdef import OPS
 from graphc.ir.tensor import Tensor, apply
+from graphc.lowering import fuse, kernel_reads
+from graphc.lowering.kernel import Compute
 from graphc.ops.indexing import SLICE
 from graphc.passes import cse
 from graphc.passes.rewriting import CANONICALISE, SIMPLIFY_PASS, STABILISE
@@ -24,9 +27,10 @@ from graphc.plan.data import Plan, SlotKind
 from graphc.plan.draft import Draft
 from graphc.rules.engine import Rule
 from graphc.rules.pattern import Match
+from graphc_cupy import stage_code
 from graphc_numpy import NumpyBackend, emit
 
-SEEDS = 150
+SEEDS = 60
 NUMPY_BACKEND = importlib.import_module("graphc_numpy.backend")  # the package has a function of that name
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -118,15 +122,20 @@ RULES: dict[str, tuple[str, Break]] = {
         attribute(cse, "structural_key", lambda node: f"{node.op.name} {node.type} {node.name}".encode()),
     ),
 }
-GRADIENTS: dict[str, Break] = {
-    "of tanh without the square": gradient("tanh", (lambda ct, node: ct * (1.0 - node),)),
-    "of a product with the factors swapped": gradient(
-        "multiply", (lambda ct, node: ct * node.inputs[0], lambda ct, node: ct * node.inputs[1])
+GRADIENTS: dict[str, tuple[str, Break]] = {
+    "of tanh without the square": ("tanh", gradient("tanh", (lambda ct, node: ct * (1.0 - node),))),
+    "of a product with the factors swapped": (
+        "multiply",
+        gradient("multiply", (lambda ct, node: ct * node.inputs[0], lambda ct, node: ct * node.inputs[1])),
     ),
-    "of exp without exp": gradient("exp", (lambda ct, node: ct,)),
-    "of a difference without its sign": gradient("subtract", (lambda ct, node: ct, lambda ct, node: ct)),
-    "sums back to a shape with a mean": attribute(
-        autodiff, "reduce_sum", lambda x, axis, keepdims: gc.mean(x, axis=axis, keepdims=keepdims)
+    "of exp without exp": ("exp", gradient("exp", (lambda ct, node: ct,))),
+    "of a difference without its sign": (
+        "subtract",
+        gradient("subtract", (lambda ct, node: ct, lambda ct, node: ct)),
+    ),
+    "sums back to a shape with a mean": (
+        ".*broadcast_to.*|add|subtract|multiply|divide",  # whatever broadcasts
+        attribute(autodiff, "reduce_sum", lambda x, axis, keepdims: gc.mean(x, axis=axis, keepdims=keepdims)),
     ),
 }
 PLANS: dict[str, Break] = {
@@ -148,19 +157,104 @@ KERNELS: dict[str, tuple[str, Break]] = {
     "floor for trunc": ("trunc", kernel("trunc", emit.ROWS["floor"])),
 }
 
+# --- fusion -----------------------------------------------------------------------------------------------------
 
-def first_failure() -> Case | None:
-    """The first case that does not pass; a break may also be caught by an error of graphc itself."""
-    for seed in range(SEEDS):
-        case = None
-        try:
-            case = make_case(seed)
-            found = runs(case, (SIZES,))
-            if found:
-                check_all(case, found)
-        except (AssertionError, GraphcError, IndexError, ValueError, KeyError):
-            return case or make_case(0)
+_fuse_node, _reads = fuse.fuse_node, dict(kernel_reads._READS)
+
+
+def _exchanged(nodes: Any) -> list[Tensor]:
+    """The first two that have one type change places."""
+    nodes = list(nodes)
+    pairs = [(i, j) for j in range(len(nodes)) for i in range(j) if nodes[i].type == nodes[j].type]
+    for i, j in pairs[:1]:
+        nodes[i], nodes[j] = nodes[j], nodes[i]
+    return nodes
+
+
+def _inverse_permutation(code: Any, d: Any) -> Any:
+    axes = d.node.attrs["axes"]
+    return (yield d.of(d.node.inputs[0], tuple(d.at[axis] for axis in axes)))
+
+
+def _slice_without_steps(code: Any, d: Any) -> Any:
+    places = zip(d.node.attrs["starts"], d.at, strict=True)
+    return (yield d.of(d.node.inputs[0], tuple(start + at for start, at in places)))
+
+
+def _shifted_pad(code: Any, d: Any) -> Any:
+    """The border is as wide before as it is, and one narrower behind."""
+    source, border = d.node.inputs
+    inner = tuple(at - before for at, (before, _) in zip(d.at, d.node.attrs["pad_width"], strict=True))
+    inside = code.inside(d.stage, tuple(at - 1 for at in inner), source.shape)
+    return (yield from kernel_reads._choose(code, d, inside, d.of(source, inner), d.of(border, ())))
+
+
+def reads(op: str, function: Any) -> Break:
+    return lambda patch: patch.setitem(kernel_reads._READS, op, function)
+
+
+FUSIONS: dict[str, tuple[str, str, Break]] = {
+    "operands of a group change places": (
+        "subtract",
+        "fuse|fuse_(elementwise|reduction|row)",
+        attribute(fuse, "fuse_node", lambda body, inputs, *rest: _fuse_node(body, _exchanged(inputs), *rest)),
+    ),
+    "results of a group change places": (
+        "subtract",
+        "fuse|fuse_(elementwise|reduction|row)",
+        attribute(fuse, "fuse_node", lambda *parts: tuple(_exchanged(_fuse_node(*parts)))),
+    ),
+    "permuted reads go the other way": ("permute_dims", "fuse_.*", reads("permute_dims", _inverse_permutation)),
+    "sliced reads forget steps": ("slice", "fuse_.*", reads("slice", _slice_without_steps)),
+    "padded reads miss the border": ("pad", "fuse_.*", reads("pad", _shifted_pad)),
+}
+
+# --- printer ----------------------------------------------------------------------------------------------------
+
+_definition, _operator = stage_code.StageCode._definition, stage_code.StageCode.operator
+
+
+def computes(op: str, change: Callable[[Compute], Compute]) -> Break:
+    """Another instruction is printed in place of one."""
+
+    def definition(self: Any, instruction: Any, source: str) -> tuple[str, str]:
+        is_it = isinstance(instruction, Compute) and instruction.op == op
+        return _definition(self, change(instruction) if is_it else instruction, source)
+
+    return attribute(stage_code.StageCode, "_definition", definition)
+
+
+def _smallest_for_largest(self: Any, reduce: Any) -> str:
+    return _operator(self, reduce._replace(op="min") if reduce.op == "max" else reduce)
+
+
+PRINTERS: dict[str, tuple[str, str, Break]] = {
+    "differences the wrong way round": (
+        "subtract",
+        "subtract",
+        computes("subtract", lambda i: i._replace(args=i.args[::-1])),
+    ),
+    "floor for trunc": ("trunc", "trunc", computes("trunc", lambda i: i._replace(op="floor"))),
+    "the smallest for the largest": ("max", "max", attribute(stage_code.StageCode, "operator", _smallest_for_largest)),
+    "products for quotients": ("divide", "divide", computes("divide", lambda i: i._replace(op="multiply"))),
+}
+
+# --- what finds them --------------------------------------------------------------------------------------------
+
+
+def first_failure(checks: list[str], start: int = 0) -> Report | None:
+    """The first case that does not pass some checks, from a seed on."""
+    for seed in range(start, start + SEEDS):
+        case = make_case(seed)
+        report = first_wrong(case, runs(case, (SIZES, *OTHER_SIZES)), checks, Tally.empty())
+        if report is not None:
+            return report
     return None
+
+
+def seed_of(op: str) -> int:
+    """A seed whose case holds an op in turn."""
+    return list(OP_EXAMPLES).index(op) // OPS_IN_TURN
 
 
 @pytest.fixture
@@ -172,63 +266,67 @@ def broken() -> Any:
     getattr(patch, "callattr", lambda: None)()
 
 
-def culprit(case: Case) -> Culprit:
-    run = Run(case, SIZES)
-    with gc.Session(case.recording, backend=NumpyBackend(poison=True)) as session:
-        variables = {node: array for node, array in run.arrays.items() if node.op.name == "variable"}
-        session.assign(variables)  # type: ignore[arg-type]
-        updates = [gc.Update([pair]) for pair in case.graph.updates]
-        step = session.compile([list(case.graph.results), updates], list(case.graph.parameters))
-        return gc.bisect(step, *run.feeds())
+def require_verdict(report: Report | None, kind: str, name: str, lines: int = 12) -> None:
+    """Holds a report to its culprit, and its script to a few lines."""
+    assert report is not None, f"{SEEDS} random graphs did not notice"
+    assert report.verdict.kind == kind, str(report)
+    assert re.fullmatch(name, report.verdict.name), str(report)
+    recorded = report.script.split("as graph:\n")[1].split("\n\n")[0]
+    assert recorded.count("\n") < lines, report.script
+    compile(report.script, "script.py", "exec")
 
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_broken_rule_is_caught_and_named(name: str, broken: pytest.MonkeyPatch) -> None:
     expected, do_break = RULES[name]
     do_break(broken)
-    case = first_failure()
-    assert case is not None, "150 random graphs did not notice"
-    try:
-        found = culprit(case)
-    except InternalError as refused:  # a replacement that cannot even be built
-        error = refused
-    else:
-        assert (found.kind, found.name) == ("rule", expected), str(found)
-        assert found.origins.lines
+    report = first_failure(["passes"])
+    if report is not None and report.verdict.kind == "error":  # a replacement that cannot even be built
+        assert f"the rule {expected!r} cannot replace" in report.verdict.reason
         return
-    assert repr(expected) in error.message
+    require_verdict(report, "rule", expected)
+    assert report is not None
+    assert report.verdict.origins.lines
 
 
 @pytest.mark.parametrize("name", GRADIENTS)
-def test_a_broken_gradient_is_caught(name: str, broken: pytest.MonkeyPatch) -> None:
-    GRADIENTS[name](broken)
-    assert first_failure() is not None, "150 random graphs did not notice"
+def test_a_broken_gradient_is_caught_and_named(name: str, broken: pytest.MonkeyPatch) -> None:
+    expected, do_break = GRADIENTS[name]
+    do_break(broken)
+    require_verdict(first_failure(["gradients"]), "gradient", expected, lines=20)
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_a_broken_planner_is_caught(name: str, broken: pytest.MonkeyPatch) -> None:
+def test_a_broken_planner_is_caught_and_named(name: str, broken: pytest.MonkeyPatch) -> None:
     PLANS[name](broken)
-    assert first_failure() is not None, "150 random graphs did not notice"
+    require_verdict(first_failure(["plans"]), "plan", ".*")
 
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_broken_kernel_is_caught_and_named(name: str, broken: pytest.MonkeyPatch) -> None:
     expected, do_break = KERNELS[name]
     do_break(broken)
-    case = first_failure()
-    assert case is not None, "150 random graphs did not notice"
-    found = culprit(case)
-    assert (found.kind, found.name) == ("kernel", expected), str(found)
+    require_verdict(first_failure(["numpy"]), "kernel", expected)
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+def test_a_broken_fusion_is_caught_and_named(name: str, broken: pytest.MonkeyPatch) -> None:
+    op, expected, do_break = FUSIONS[name]
+    do_break(broken)
+    require_verdict(first_failure(["kernels"], seed_of(op)), "fusion", expected)
+
+
+@pytest.mark.requires("cxx")
+@pytest.mark.parametrize("name", PRINTERS)
+def test_a_broken_printer_is_caught_and_named(name: str, broken: pytest.MonkeyPatch) -> None:
+    op, expected, do_break = PRINTERS[name]
+    do_break(broken)
+    require_verdict(first_failure(["printed"], seed_of(op)), "printer", expected)
 
 
 def test_whole_code_has_no_culprit() -> None:
-    assert culprit(make_case(0)).kind == "nothing"
-    np.testing.assert_equal(first_failure_among(20), None)
-
-
-def first_failure_among(count: int) -> int | None:
     """The control: without a break, the same checks pass."""
-    for seed in range(count):
+    for seed in range(10):
         case = make_case(seed)
-        check_all(case, runs(case, (SIZES,)))
-    return None
+        found = runs(case, (SIZES, *OTHER_SIZES))
+        assert first_wrong(case, found, [*CHECKS, "numpy", "kernels"], Tally.empty()) is None

@@ -26,7 +26,6 @@ from graphc.reproducer.shrinking import shrink
 
 FAILURES = (AssertionError, GraphcError, ArithmeticError, LookupError, TypeError, ValueError)
 """What a check may end with when something is wrong."""
-BUDGET = 400
 _NUMPY = CONFIGURATIONS[0]
 
 
@@ -74,7 +73,7 @@ def report(case: Case, found: Sequence[Run], name: str, error: Exception) -> Rep
     problems = [problem for run in found for problem in _problems(case, run, name)]
     problem = next(filter(wrong, problems), None)
     # What depends on more than a graph and its data cannot be shrunk.
-    problem = problems[0] if problem is None else shrink(problem, wrong, BUDGET)
+    problem = problems[0] if problem is None else shrink(problem, wrong, configuration.budget)
     if name == "gradients":
         script, verdict = _gradient_script(problem, case), _gradient_verdict(problem)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ from graphc.ops.define import constant_node
 from graphc.ops.fused import FUSED_OPS
 from graphc.ops.structure import projections
 from graphc.options import CompileOptions
-from graphc.passes.pipelines import LEGAL_ONLY
+from graphc.passes.manager import Context, run_passes
+from graphc.passes.pipelines import DEFAULT
 
 _MANDATORY = "legalize"
 
@@ -139,9 +140,13 @@ class Bisection:
     # --- verdicts -----------------------------------------------------------------------------------------------
 
     def pass_or_backend(self, plain: CompiledPlan) -> Culprit:
-        if not self.same_graph(plain.optimised):
-            return Culprit("pass", _MANDATORY, "a decomposition computes something else than its composite")
-        return self.backend(plain)
+        if self.same_graph(plain.optimised):
+            return self.backend(plain)
+        capabilities = self.choice.backend.info()
+        legal, _ = run_passes(self.graph, DEFAULT, Context(self.options, capabilities, limit=0))
+        if self.same_graph(legal):
+            return Culprit("fusion", FUSE.name, "a group of one node computes something else than the node")
+        return Culprit("pass", _MANDATORY, "a decomposition computes something else than its composite")
 
     def rule_or_backend(self, plan: CompiledPlan) -> Culprit:
         if self.same_graph(plan.optimised):
@@ -157,11 +162,10 @@ class Bisection:
         name = self.choice.name
         values: dict[Tensor, Any] = {}
         reference.evaluate(plan.optimised.outputs, self.leaves, self.sizes, values.__setitem__)
-        for node in plan.optimised.nodes:
-            if node.op.kind is Kind.SOURCE or node.op.name == "project":
-                continue
-            if self.is_wrong_alone(node, values):
-                return self.group(node, values) if node.op in FUSED_OPS else self.kernel(node)
+        nodes = [node for node in plan.optimised.nodes if node.op.name != "project"]
+        node = self.wrong_alone(nodes, values, fuse=False)
+        if node is not None:
+            return self.group(node, values) if node.op in FUSED_OPS else self.kernel(node)
         reason = f"every kernel of the backend {name!r} is right by itself: its order, memory or code is not"
         return Culprit("plan", plan.plan.name, reason)
 
@@ -179,9 +183,9 @@ class Bisection:
         given = {parameter: values[source] for parameter, source in zip(body.parameters, node.inputs, strict=True)}
         reference.evaluate(body.results, given, self.sizes, inner.__setitem__)
         printed = "single" in self.choice.backend.info().fuses
-        for member in body.nodes:
-            if member.op.kind is not Kind.SOURCE and self.is_wrong_alone(member, inner):
-                return self.kernel(member, "printer" if printed else "kernel")
+        member = self.wrong_alone(body.nodes, inner, fuse=True)
+        if member is not None:
+            return self.kernel(member, "printer" if printed else "kernel")
         reason = (
             f"the backend {self.choice.name!r} computes a group wrongly, though its Kernel is right, and so is each op"
         )
@@ -196,21 +200,36 @@ class Bisection:
         except GraphcError:
             return True
 
-    def is_wrong_alone(self, node: Tensor, values: Mapping[Tensor, Any]) -> bool:
+    def wrong_alone(self, nodes: Sequence[Tensor], values: Mapping[Tensor, Any], fuse: bool) -> Tensor | None:
+        """The first node that the backend computes wrongly from the right inputs. All are tried at once: compiling is
+        what takes the time.
+        """
+        computing = [node for node in nodes if node.op.kind is not Kind.SOURCE]
         try:
-            return self.is_wrong(self.alone(node, values), _as_list(values[node]))
+            computed = iter(self.alone(computing, values, fuse))
+        except Exception:
+            return next((node for node in computing if self.is_wrong_alone(node, values, fuse)), None)
+        for node in computing:
+            expected = _as_list(values[node])
+            if self.is_wrong([next(computed) for _ in expected], expected):
+                return node
+        return None
+
+    def is_wrong_alone(self, node: Tensor, values: Mapping[Tensor, Any], fuse: bool) -> bool:
+        try:
+            return self.is_wrong(self.alone([node], values, fuse), _as_list(values[node]))
         except Exception:
             return True
 
-    def alone(self, node: Tensor, values: Mapping[Tensor, Any]) -> list[np.ndarray]:
-        """A node by the backend, its inputs given as constants."""
-        inputs = [constant_node(values[source]) if _is_computed(source) else source for source in node.inputs]
-        copy = rebuild(node, inputs)
-        results = projections(copy) if isinstance(values[node], tuple) else (copy,)
-        graph = Graph(self.graph.parameters, results, (), f"{node.op.name} alone")
-        is_group = node.op in FUSED_OPS
-        passes = () if is_group else LEGAL_ONLY
-        return self.by_backend(compile_graph(graph, self.choice, self.options, passes, fuse=not is_group))
+    def alone(self, nodes: Sequence[Tensor], values: Mapping[Tensor, Any], fuse: bool) -> list[np.ndarray]:
+        """The results of some nodes by the backend, each with its inputs given as constants."""
+        results: list[Tensor] = []
+        for node in nodes:
+            inputs = [constant_node(values[source]) if _is_computed(source) else source for source in node.inputs]
+            copy = rebuild(node, inputs)
+            results += projections(copy) if isinstance(values[node], tuple) else (copy,)
+        graph = Graph(self.graph.parameters, results, (), "alone")
+        return self.by_backend(compile_graph(graph, self.choice, self.options, (), fuse=fuse))
 
 
 def _is_computed(node: Tensor) -> bool:
