@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from graphc.ir.dims import Dim
 from graphc.ir.dtype import ANY, DType
+from graphc.ir.opdef import OpDef
+from graphc.ir.types import TensorType
 
 
 class FusionLimits(NamedTuple):
@@ -44,6 +47,10 @@ class Capabilities(NamedTuple):
             `"gather"`: `take`; `"single"`: groups of one node, too.
         separate: ops that it takes into no group all the same.
         fusion_limits: how large its groups may become.
+        takes_over: attributes of a `fused` node → for each result, the positions of the operands whose memory it may
+            take over.
+        scratch: (op, attributes, types of the operands, {position of a result: position of the operand whose memory it
+            takes over}) → bytes of the arena that the step needs while it runs, beside its results.
     """
 
     name: str
@@ -57,6 +64,8 @@ class Capabilities(NamedTuple):
     fuses: frozenset[str] = frozenset()
     separate: frozenset[str] = frozenset()
     fusion_limits: FusionLimits = FusionLimits()
+    takes_over: Callable[[Mapping[str, Any]], Sequence[Sequence[int]]] | None = None
+    scratch: Callable[[OpDef, Mapping[str, Any], Sequence[TensorType], Mapping[int, int]], Dim] | None = None
 
 
 REFERENCE = Capabilities("reference", granularity="graph", exact=True)

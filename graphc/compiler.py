@@ -113,7 +113,7 @@ class CompiledPlan:
             "nodes_optimised": len(self.optimised.nodes),
             "steps": len(self.plan.steps),
             "copies": len(copies),
-            "in_place": sum(step.overwrites is not None for step in self.plan.steps),
+            "in_place": sum(len(step.overwrites) for step in self.plan.steps),
             "buffers": len(self.plan.intervals),
             "traffic_bytes": str(traffic(self.plan)),
             "compile_s": sum(stage.seconds for stage in self.stages),

@@ -57,6 +57,7 @@ class Grouping:
         self.moved: dict[Tensor, tuple[Tensor, ...]] = {}
         self.height: dict[Tensor, int] = {}
         self._cost: dict[Tensor, int] = {}
+        self._in_order: set[Tensor] = set()
         self._refused: dict[tuple[str, str, str], Refused] = {}
 
     @property
@@ -120,6 +121,8 @@ class Grouping:
         if cost <= _MOST_LAYOUT and len(found) <= self.limits.inputs // 2:
             self.moved[node] = tuple(found)
             self._cost[node] = cost
+            if node.op.name in ("reshape", "stop_gradient") and self._keeps_order(node.inputs[0]):
+                self._in_order.add(node)
 
     # --- joining ----------------------------------------------------------------------------------------------------
 
@@ -188,7 +191,13 @@ class Grouping:
             return True
         there = without_ones(node.inputs[0].shape if node.op.name in KEEP_ORDER else node.shape)
         outside = [operand for operand in self._outside(node, groups) if not is_number(operand)]
-        return any(operand in self.moved or without_ones(operand.shape) not in ((), there) for operand in outside)
+        return any(
+            not self._keeps_order(operand) or without_ones(operand.shape) not in ((), there) for operand in outside
+        )
+
+    def _keeps_order(self, operand: Tensor) -> bool:
+        """Whether the elements of an operand follow each other as they do in memory."""
+        return operand not in self.moved or operand in self._in_order
 
     def _united_height(self, node: Tensor, chosen: Sequence[_Candidate]) -> int:
         reads = self._reads(node, [candidate.group for candidate in chosen])

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from graphc.errors import Origins
-from graphc.ir.opdef import Kind
 from graphc.plan.data import SlotKind
 from graphc.plan.draft import COPY, Draft, Readers
 from graphc.plan.order import sort_steps
@@ -34,7 +33,7 @@ class _Commit:
     """How every new state gets into its variable.
 
     Attributes:
-        direct: steps that write straight into a variable → its slot.
+        direct: steps that write straight into variables → {slot of a value: that of its variable}.
         copied: steps that copy a new value into a variable.
         staged: steps that compute half of a new value in the variable's memory → its slot.
     """
@@ -42,14 +41,16 @@ class _Commit:
     def __init__(self, draft: Draft, new_states: Sequence[NewState], rank: Callable[[int], int]) -> None:
         self.draft = draft
         self.rank = rank
-        self.direct: dict[int, int] = {}
+        self.direct: dict[int, dict[int, int]] = {}
         self.copied: dict[int, None] = {}
         atomic = self._atomic_below() if new_states else []
         for value, target, origins, node_id in new_states:
             step = draft.writer.get(value)
-            if step is not None and self._may_write(step, value, target) and step not in self.direct and atomic[step]:
-                self.direct[step] = target
-                continue
+            if step is not None and self._may_write(step, value, target) and atomic[step]:
+                mine = self.direct.setdefault(step, {})
+                if value not in mine:
+                    mine[value] = target
+                    continue
             if draft.is_callers(value):
                 kept = draft.new_slot(draft.slots[value].type, SlotKind.ARENA)
                 draft.copy(value, kept, origins, node_id)
@@ -61,8 +62,9 @@ class _Commit:
         """The `β·m` of `m ← β·m + g`: nobody else reads it, and it can be computed where m is."""
         readers = self.draft.readers()
         staged: dict[int, int] = {}
-        for step, target in self.direct.items():
-            if step in readers[target]:
+        for step, targets in self.direct.items():
+            target = next(iter(targets.values()))
+            if len(self.draft.steps[step].outputs) > 1 or step in readers[target]:
                 continue
             for value in self.draft.steps[step].inputs:
                 maker = self._maker_of_half(value, step, target, readers)
@@ -79,15 +81,17 @@ class _Commit:
         maker = self.draft.writer[value]
         if maker in self.direct or target not in self.draft.steps[maker].inputs:
             return None
+        if len(self.draft.steps[maker].outputs) > 1:
+            return None
         fits = self.draft.may_overwrite(step, value) and self._may_write(maker, value, target)
         return maker if fits else None
 
     def _may_write(self, step: int, index: int, target: int) -> bool:
         """Whether a step may put its result into a variable, which it may be reading, element by element."""
         writer = self.draft.steps[step]
-        if self.draft.slots[index].kind is not SlotKind.ARENA or len(writer.outputs) != 1:
+        if self.draft.slots[index].kind is not SlotKind.ARENA or self.draft.writes_result(step):
             return False
-        return self.draft.may_overwrite(step, target)
+        return self.draft.may_overwrite(step, target, writer.outputs.index(index))
 
     def _atomic_below(self) -> list[bool]:
         """Whether a step and everything that reads its result can be part of a commit."""
@@ -110,7 +114,7 @@ class _Commit:
         Where the demands of variables contradict (two that swap), a direct write gives way to a copy.
         """
         while True:
-            writers = {**self.staged, **self.direct, **{c: self.draft.steps[c].outputs[0] for c in self.copied}}
+            writers = self._writers()
             readers = self.draft.readers()
             order, knots = self._try_order(writers, readers)
             conflict = self._torn(writers, readers) or {self._who_gives_way(knot) for knot in knots}
@@ -119,9 +123,16 @@ class _Commit:
             for step in sorted(() if self.staged else conflict):
                 self._detach(step)
             self.staged = {}  # they are a saving only, and conflicts are rare
-        self._write_directly({**self.staged, **self.direct})
+        self._write_directly()
         commit = next((at for at, position in enumerate(order) if position in writers), len(order))
         return order, commit
+
+    def _writers(self) -> dict[int, tuple[int, ...]]:
+        """The steps that write into variables, and into which."""
+        found: dict[int, tuple[int, ...]] = {step: (target,) for step, target in self.staged.items()}
+        found.update({step: tuple(targets.values()) for step, targets in self.direct.items()})
+        found.update({step: self.draft.steps[step].outputs for step in self.copied})
+        return found
 
     def _who_gives_way(self, knot: Sequence[int]) -> int:
         """The first of the direct writers, or else a copy, which then gets a second one."""
@@ -130,18 +141,18 @@ class _Commit:
     def _detach(self, step: int) -> None:
         """Lets a writer write to a temporary, which a later step copies into the state."""
         old = self.draft.steps[step]
-        if step in self.direct:
-            target = self.direct.pop(step)
-            source = old.outputs[0]
-        else:
+        moved = self.direct.pop(step, {})
+        if not moved:
             del self.copied[step]
             target = old.outputs[0]
             source = self.draft.new_slot(self.draft.slots[target].type, SlotKind.ARENA)
             old.outputs = (source,)
             self.draft.writer[source] = step
-        self.copied[self.draft.copy(source, target, old.origins, old.node_id)] = None
+            moved = {source: target}
+        for source, target in moved.items():
+            self.copied[self.draft.copy(source, target, old.origins, old.node_id)] = None
 
-    def _try_order(self, writers: Mapping[int, int], readers: Readers) -> tuple[list[int], list[list[int]]]:
+    def _try_order(self, writers: Mapping[int, Sequence[int]], readers: Readers) -> tuple[list[int], list[list[int]]]:
         """Writers wait until nothing else is ready. Returns the order, and the knots that are in its way."""
         successors: list[Sequence[int]] = [()] * len(self.draft.steps)
         for slot, step in self.draft.writer.items():
@@ -149,14 +160,14 @@ class _Commit:
                 # Almost every step writes one slot: it shares that slot's list, of which there may be very many.
                 successors[step] = [*successors[step], *readers[slot]] if successors[step] else readers[slot]
         waiting: dict[int, list[int]] = defaultdict(list)
-        for step, target in writers.items():
-            for reader in readers[target]:
+        for step, targets in writers.items():
+            for reader in dict.fromkeys(reader for target in targets for reader in readers[target]):
                 if reader != step:
                     waiting[reader].append(step)
         for reader, steps in waiting.items():
             successors[reader] = [*successors[reader], *steps]
         # A backend may commit in one go: results of new states come last of all.
-        written = [step for step, target in writers.items() if target not in self.draft.steps[step].outputs]
+        written = [step for step, targets in writers.items() if targets[0] not in self.draft.steps[step].outputs]
         last = {step for step in self.draft.downstream(written, readers) if self.draft.writes_result(step)}
         late = self._late(writers, readers) if writers else set()
 
@@ -170,20 +181,20 @@ class _Commit:
         late = set(writers)
         for position in reversed(range(len(self.draft.steps))):
             step = self.draft.steps[position]
-            if step.op.kind is not Kind.ELEMENTWISE or step.op.name not in self.draft.capabilities.atomic:
+            if not self.draft.is_elementwise(position) or step.op.name not in self.draft.capabilities.atomic:
                 continue
             using = [reader for slot in step.outputs for reader in readers[slot]]
             if using and not any(map(self.draft.is_callers, step.inputs)) and late.issuperset(using):
                 late.add(position)
         return late
 
-    def _torn(self, writers: Mapping[int, int], readers: Readers) -> set[int]:
+    def _torn(self, writers: Mapping[int, Sequence[int]], readers: Readers) -> set[int]:
         """Direct writers whose new value goes into a result together with an old state.
 
         Results of new states are computed after all writers, when no old state is left.
         """
         late = self.draft.downstream(self.direct, readers)
-        using_old = (step for target in writers.values() for step in readers[target])
+        using_old = (step for targets in writers.values() for target in targets for step in readers[target])
         pending = [step for step in using_old if step in late and self.draft.writes_result(step)]
         found: set[int] = set()
         seen: set[int] = set()
@@ -198,12 +209,14 @@ class _Commit:
                     pending.append(maker)
         return found
 
-    def _write_directly(self, direct: Mapping[int, int]) -> None:
+    def _write_directly(self) -> None:
         """Redirects the outputs of direct writers into the variables, and their readers with them."""
-        for step, target in direct.items():
-            old = self.draft.steps[step].outputs[0]
-            self.draft.steps[step].outputs = (target,)
-            slot = self.draft.slots[old]
-            slot.kind = SlotKind.VIEW
-            slot.base = target
-            slot.op = None
+        staged = {step: {self.draft.steps[step].outputs[0]: target} for step, target in self.staged.items()}
+        for step, targets in (*staged.items(), *self.direct.items()):
+            outputs = self.draft.steps[step].outputs
+            self.draft.steps[step].outputs = tuple(targets.get(index, index) for index in outputs)
+            for old, target in targets.items():
+                slot = self.draft.slots[old]
+                slot.kind = SlotKind.VIEW
+                slot.base = target
+                slot.op = None

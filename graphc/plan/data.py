@@ -92,10 +92,11 @@ class Step:
         inputs, outputs: indices of slots.
         origins: the user's lines.
         node_id: the node it came from, for the ledger.
-        overwrites: position of the input whose memory the output takes over, or `None`.
+        overwrites: position of an output → position of the input whose memory it takes over.
+        scratch: bytes of the arena that it needs while it runs.
     """
 
-    __slots__ = ("attrs", "inputs", "node_id", "op", "origins", "outputs", "overwrites")
+    __slots__ = ("attrs", "inputs", "node_id", "op", "origins", "outputs", "overwrites", "scratch")
 
     def __init__(
         self,
@@ -112,7 +113,8 @@ class Step:
         self.outputs = tuple(outputs)
         self.origins = origins
         self.node_id = node_id
-        self.overwrites: int | None = None
+        self.overwrites: dict[int, int] = {}
+        self.scratch: Dim = 0
 
     def __repr__(self) -> str:
         return f"<Step {self.op.name} {self.inputs} -> {self.outputs}>"
@@ -137,6 +139,7 @@ class Plan:
         guards: what must hold of the sizes.
         intervals: lifetime and size of each buffer of the arena.
         buffer_of: arena slot → index into `intervals`.
+        scratch_of: step → index into `intervals`, for steps that need scratch memory.
         peak: the bytes that live at the same time, as a formula.
     """
 
@@ -165,6 +168,7 @@ class Plan:
         self.new_states = new_states
         self.intervals: list[Interval] = []
         self.buffer_of: dict[int, int] = {}
+        self.scratch_of: dict[int, int] = {}
         self.peak = Peak([])
         self._roots = _roots(slots)
 

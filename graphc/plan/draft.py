@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from graphc.backend import Capabilities
@@ -22,6 +22,14 @@ Readers: TypeAlias = defaultdict[int, list[int]]
 """Slot → the steps that read it or a view of it, in order."""
 
 _CALLERS = (SlotKind.FEED, SlotKind.OUTPUT)
+
+
+def may_take_over(step: Step, capabilities: Capabilities) -> Sequence[Sequence[int]]:
+    """For each output of a step, the positions of the inputs whose memory it may take over."""
+    if "body" in step.attrs:
+        return capabilities.takes_over(step.attrs) if capabilities.takes_over else [()] * len(step.outputs)
+    permitted = capabilities.overwrites.get(step.op.name, ())
+    return [permitted if len(step.outputs) == 1 else ()] * len(step.outputs)
 
 
 class Draft:
@@ -89,9 +97,14 @@ class Draft:
                 pending += new
         return reached
 
-    def may_overwrite(self, step: int, slot: int) -> bool:
-        """Whether a step that reads a slot, if it does, may write its result there."""
-        permitted = self.capabilities.overwrites.get(self.steps[step].op.name, ())
+    def is_elementwise(self, step: int) -> bool:
+        """Whether a step computes element by element."""
+        op, attrs = self.steps[step].op, self.steps[step].attrs
+        return op.kind is Kind.ELEMENTWISE or attrs.get("fusion") == "elementwise"
+
+    def may_overwrite(self, step: int, slot: int, output: int = 0) -> bool:
+        """Whether a step that reads a slot, if it does, may write one of its results there."""
+        permitted = may_take_over(self.steps[step], self.capabilities)[output]
         return all(
             source == slot and position in permitted
             for position, source in enumerate(self.steps[step].inputs)

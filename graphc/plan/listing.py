@@ -45,7 +45,8 @@ def _step(plan: Plan, step: Step) -> str:
     outputs = ", ".join(_output(plan, index) for index in step.outputs)
     operands = [_operand(plan, index) for index in step.inputs]
     operands += [f"{name}={_attr(value)}" for name, value in step.attrs.items()]
-    over = f"  over {plan.label(step.inputs[step.overwrites])}" if step.overwrites is not None else ""
+    taken = [plan.label(step.inputs[source]) for source in step.overwrites.values()]
+    over = f"  over {', '.join(taken)}" if taken else ""
     return f"{outputs} = {step.op.name}({', '.join(operands)}){over}"
 
 
