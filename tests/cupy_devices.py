@@ -1,6 +1,7 @@
 """The cupy backend on several devices: the interpreter of kernels everywhere, g++ and a GPU where they are."""
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from memory_device import InterpretingDevice, function_of
 
 from graphc_cupy import CupyBackend
 from graphc_cupy.code import Code
+from graphc_cupy.program import CupyProgram
 
 INTERPRETED = pytest.param("interpreted")
 COMPILED = pytest.param("compiled", marks=pytest.mark.requires("cxx"))
@@ -25,8 +27,15 @@ def _function(code: Code, device: Any, name: str, wide: bool = False) -> Any:
 
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> InterpretingDevice:
     """A device on which the Kernel interpreter runs what would be compiled."""
+    device, bind = InterpretingDevice(), CupyProgram.bind
+
+    def bind_sizes(program: CupyProgram, sizes: Mapping[str, int], *state: Any) -> Any:
+        device.sizes = dict(sizes)
+        return bind(program, sizes, *state)
+
     monkeypatch.setattr(Code, "function", _function)
-    return InterpretingDevice()
+    monkeypatch.setattr(CupyProgram, "bind", bind_sizes)
+    return device
 
 
 @functools.cache

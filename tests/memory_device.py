@@ -6,8 +6,9 @@ is full of NaN bytes, and no work may touch an address outside of living memory.
 
 import ctypes
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -141,6 +142,7 @@ class Function(NamedTuple):
     kernel: Kernel | None
     scratch: bool = False
     last: bool = True
+    sizes: Mapping[str, int] = MappingProxyType({})
 
 
 def function_of(code: Code, device: MemoryDevice, name: str, wide: bool = False) -> Function:
@@ -162,7 +164,20 @@ def loaded(code: Code, device: MemoryDevice, wide: bool) -> None:
 
 
 class InterpretingDevice(MemoryDevice):
-    """Kernels are run by the Kernel interpreter: no compiler is needed, and none is tested."""
+    """Kernels are run by the Kernel interpreter: no compiler is needed, and none is tested.
+
+    Attributes:
+        sizes: of the plan that is being bound: arrays of kernels may have sizes that their code does not need.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: Mapping[str, int] = {}
+
+    def prepare_launch(
+        self, function: Any, grid: int, block: int, shared_bytes: int, args: Sequence[int]
+    ) -> Callable[[], object]:
+        return super().prepare_launch(function._replace(sizes=self.sizes), grid, block, shared_bytes, args)
 
     def load(self, source: str, functions: Sequence[str], cache: Any) -> Any:
         self.compiled.append(list(functions))
@@ -172,17 +187,18 @@ class InterpretingDevice(MemoryDevice):
         self.launched.append(function.name)
         if function.kernel is not None:
             if function.last:
-                self._interpret(function.kernel, args, function.scratch)
+                self._interpret(function, function.kernel, args)
         elif function.name.startswith("check_range"):
             self._check_range(function.name.removeprefix("check_range_"), *args)
         else:
             self._scatter_add(*function.name.removeprefix("scatter_add_").split("_"), *args)
 
-    def _interpret(self, kernel: Kernel, args: tuple[int, ...], scratch: bool) -> None:
+    def _interpret(self, function: Function, kernel: Kernel, args: tuple[int, ...]) -> None:
         types = (*kernel.inputs, *kernel.outputs)
-        rest = len(types) + scratch
+        rest = len(types) + function.scratch
         words = args[rest] if kernel.checks else 0
-        sizes = dict(zip(kernel.symbols, args[rest + bool(kernel.checks) :], strict=True))
+        sizes = function.sizes | dict(zip(kernel.symbols, args[rest + bool(kernel.checks) :], strict=True))
+        assert sizes == function.sizes
         arrays = [
             self.array(ptr, [dims.evaluate(size, sizes) for size in kind.shape], kind.dtype.numpy)
             for ptr, kind in zip(args, types, strict=False)
