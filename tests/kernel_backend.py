@@ -1,7 +1,7 @@
 """A backend for tests: fuses whatever it can, and runs each group as a Kernel in the Kernel interpreter.
 
-All else is computed by the ops' own `array_fn` in arrays of their own. So what differs from the numpy backend is what the
-fuse pass and the Kernel builder have made of the graph.
+All else is computed by the ops' own `array_fn` in arrays of their own. So what differs from the numpy backend is what
+the fuse pass and the Kernel builder have made of the graph.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -75,7 +75,7 @@ class _Builder:
             tuple(node.type for node in self._body.parameters),
             tuple(node.type for node in self._body.results),
             self._code.stages(),
-            tuple(self._code.checks.values()),
+            tuple(self._code.checks),
         )
 
     def _reduce(self, node: Tensor, stage: int) -> None:

@@ -40,7 +40,8 @@ class Code:
 
     def __init__(self, ranges: Ranges, stages: int) -> None:
         self.ranges = ranges
-        self.checks: dict[Tensor, RangeCheck] = {}
+        self.checks: list[RangeCheck] = []
+        self._check_numbers: dict[Tensor, int] = {}
         self._bodies: list[list[Instruction]] = [[] for _ in range(stages)]
         self._known: dict[Any, int] = {}
         self._values = 0
@@ -108,9 +109,10 @@ class Code:
 
     def check(self, stage: int, node: Tensor, size: Dim, ok: int, value: int) -> None:
         """Reports a position that a gather reads out of range."""
-        if node not in self.checks:
-            self.checks[node] = RangeCheck(node.op.name, size, node.origins)
-        self._bodies[stage].append(Check(list(self.checks).index(node), ok, value))
+        if node not in self._check_numbers:
+            self._check_numbers[node] = len(self.checks)
+            self.checks.append(RangeCheck(node.op.name, size, node.origins))
+        self._bodies[stage].append(Check(self._check_numbers[node], ok, value))
 
     def stages(self) -> tuple[Stage, ...]:
         """The stages that have code, with values numbered in its order."""

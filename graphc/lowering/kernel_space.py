@@ -59,6 +59,8 @@ def find_space(body: Graph) -> Space:
     axes = reduced_axes(reductions[0]) if reductions else ()
     space = Space(shape, tuple(axis in axes for axis in range(len(shape))))
     finest = max((s for s in _equivalent_shapes(sources) if _refines(s, shape)), key=_extent, default=shape)
+    if reductions and not axes:  # over nothing: each row is one element
+        return Space((*finest, 1), (*[False] * len(finest), True))
     if _extent(finest) <= _extent(shape):
         return space
     flags = [False] * len(finest)
