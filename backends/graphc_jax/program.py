@@ -20,6 +20,7 @@ from graphc.options import CompileOptions
 from graphc.plan.data import Plan
 from graphc.reference import static_shape
 
+from .cache import cached_in
 from .effects import replay
 from .kernels import KERNELS
 from .source import Source
@@ -119,7 +120,7 @@ class JaxProgram:
         donated = [position for position, index in enumerate(source.arguments) if index in self.plan.updated]
         run = jax.jit(self._function(jax, sizes), donate_argnums=donated, compiler_options=self._compiler_options(jax))
         # What XLA refuses it refuses here, before anything is given up. The call finds it compiled.
-        executable = run.lower(*shapes).compile()
+        executable = cached_in(self.options.cache, run.lower(*shapes).compile)
         memory = executable.memory_analysis()
         self._times.append(time.perf_counter() - start)
         return _Compiled(dict(sizes), run, 0 if memory is None else memory.temp_size_in_bytes)
