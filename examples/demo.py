@@ -108,6 +108,38 @@ def show_predictions(console: Console, session: gc.Session, tensors: dict[str, A
         console.print("  ".join(f"{name:^{2 * SIDE}}" for name in names), highlight=False, no_wrap=True)
 
 
+def show_other_backend(console: Console, session: gc.Session, tensors: dict[str, Any]) -> None:
+    """The same graph from the same state on XLA: logits, and the time of a training step, beside numpy's."""
+    console.rule("the same graph on the jax backend", align="left")
+    try:
+        other = gc.Session(session.graph, backend="jax", seed=0)
+    except gc.errors.BackendError as error:
+        console.print(f'left out: {error.got}. It comes with pip install "graphc[jax]"', highlight=False, markup=False)
+        return
+    images, labels, test_images, _ = load_digits()
+    other.restore(session.snapshot())
+    logits = [one.run(tensors["logits"], feeds={"x": test_images}) for one in (session, other)]
+    off = float(np.max(np.abs(logits[1] - logits[0])))
+    largest = float(np.max(np.abs(logits[0])))
+    console.print(
+        f"the logits of {len(test_images)} held-out images, up to {largest:.1f}, differ by {off:.1e} at most",
+        highlight=False,
+    )
+    for one in (session, other):
+        step = one.compile([tensors["loss"], tensors["train"]], feeds=[tensors["x"], tensors["y"]])
+        step(images[:BATCH], labels[:BATCH])  # XLA compiles now
+        start = time.perf_counter()
+        losses = [step(images[at : at + BATCH], labels[at : at + BATCH])[0] for at in range(BATCH, 30 * BATCH, BATCH)]
+        milliseconds = (time.perf_counter() - start) / len(losses) * 1e3
+        compiled = step.plan.stats.get("xla_compile_s")
+        by = "" if compiled is None else f", {compiled:.1f} s to compile"
+        console.print(
+            f"{one.choice.name:<6} {milliseconds:.2f} ms per training step, loss {np.mean(losses):.6f}{by}",
+            highlight=False,
+        )
+    other.close()
+
+
 def main() -> None:
     """Builds, compiles, trains, shows."""
     start = time.perf_counter()
@@ -121,6 +153,7 @@ def main() -> None:
         show_plan(console, step)
         train(console, session, step, tensors)
         show_predictions(console, session, tensors)
+        show_other_backend(console, session, tensors)
     console.print(f"\n{time.perf_counter() - start:.1f} s in all. Next: examples/train_digits.py is the whole program,")
     console.print("print(step.plan.source()) is the code that ran.")
 
