@@ -269,6 +269,7 @@ def test_a_backend_that_lacks_methods_is_refused_with_the_list(monkeypatch: pyte
         (Capabilities("other", granularity="whole"), "info().granularity is 'whole', and not one of step, graph"),
         (Capabilities("other", claims=["gelu"]), "info().claims is ['gelu'], and not a Set"),  # type: ignore[arg-type]
         (Capabilities("other", overwrites=None), "info().overwrites is None, and not a Mapping"),  # type: ignore[arg-type]
+        (Capabilities("other", scratch=8), "info().scratch is 8, and neither a function nor None"),  # type: ignore[arg-type]
         (Capabilities("other", exact="yes"), "info().exact is 'yes', and not a bool"),  # type: ignore[arg-type]
         (Capabilities(None), "info().name is None, and not a text"),  # type: ignore[arg-type]
     ],

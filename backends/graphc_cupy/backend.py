@@ -30,6 +30,8 @@ _CAPABILITIES = Capabilities(
     dtypes=ANY,
     overwrites={"check_numerics": (0,), "print": (0,), "scatter_add": (0,)},
     atomic=frozenset({"fused"}),
+    takes_over=steps.takes_over,
+    scratch=steps.scratch,
     fuses=frozenset({"elementwise", "layout", "reduction", "row", "gather", "single"}),
 )
 

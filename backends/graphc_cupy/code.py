@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -29,6 +30,12 @@ class _Entry(NamedTuple):
     printed: dict[bool, Printed]
 
 
+@functools.lru_cache(maxsize=256)
+def kernel_of(body: Graph, fusion: str) -> Kernel:
+    """The kernel of a fused body, without a name. It is asked for when memory is planned and when code is printed."""
+    return build_kernel(body, fusion, "")
+
+
 class Code:
     """Collects kernels while a plan is lowered, each once; compiles them all when the first is asked for.
 
@@ -48,12 +55,11 @@ class Code:
     def fused(self, body: Graph, fusion: str) -> Kernel:
         """The kernel of a fused body; the same one for bodies that compute the same, but with checks of its own."""
         key = (graph_key(body), fusion)
-        name = self._names.get(key)
-        kernel = build_kernel(body, fusion, name or f"k{len(self._kernels)}")
-        if name is None:
+        kernel = kernel_of(body, fusion)
+        if key not in self._names:
             ops = [i.op for i in kernel.instructions if isinstance(i, Compute)]
-            kernel = kernel._replace(name="_".join([kernel.name, fusion, *ops[-_NAMED:]]))
-            self._names[key] = self.add(kernel).name
+            self._names[key] = self.unused_name("_".join([fusion, *ops[-_NAMED:]]))
+            self.add(kernel._replace(name=self._names[key]))
         return kernel._replace(name=self._names[key])
 
     def add(self, kernel: Kernel) -> Kernel:

@@ -158,7 +158,9 @@ class BoundPlan:
         self._plan = plan
         self._constants = constants
         self._state = state  # held: a call must not outlive the memory that it writes
-        self._offsets, self.arena_bytes = self._pack()
+        self._buffers, self.arena_bytes = self._pack()
+        self._offsets = {slot: self._buffers[buffer] for slot, buffer in plan.buffer_of.items()}
+        self._scratch_of = {id(plan.steps[at]): buffer for at, buffer in plan.scratch_of.items()}
         region = Region()
         region.place(self.arena_bytes)
         self.feeds_at = region.nbytes
@@ -176,7 +178,6 @@ class BoundPlan:
         scalars = _of_kind(plan, SlotKind.SIZE)
         self._offsets.update({slot.index: region.place(slot.type.dtype.itemsize) for slot in scalars})
         self.initial_at = region.place(WORD * WORDS * len(self.checks))
-        self._scratch_at = region.place(max((dims.evaluate(each.scratch, sizes) for each in lowered), default=0))
         self._memory = allocate(device, region.nbytes)
         self.base = self._memory.ptr
         self._pointers = {slot: self.base + offset for slot, offset in self._offsets.items()}
@@ -199,8 +200,8 @@ class BoundPlan:
         return self.base + self._status_offsets[id(step)]
 
     def scratch(self, step: Step) -> int:
-        """Memory that is a step's own while it runs: the same for all, which run one after the other."""
-        return self.base + self._scratch_at
+        """Memory that is a step's own while it runs."""
+        return self.base + self._buffers[self._scratch_of[id(step)]]
 
     def shape(self, kind: TensorType) -> tuple[int, ...]:
         """A shape in numbers."""
@@ -212,10 +213,9 @@ class BoundPlan:
         count = len(self.checks)
         return self.result_staging[: WORD * WORDS * count].view(np.int64).reshape(count, WORDS)
 
-    def _pack(self) -> tuple[dict[int, int], int]:
+    def _pack(self) -> tuple[list[int], int]:
         intervals = [(i.start, i.end, dims.evaluate(i.nbytes, self.sizes)) for i in self._plan.intervals]
-        offsets, total = pack(intervals)
-        return {slot: offsets[buffer] for slot, buffer in self._plan.buffer_of.items()}, total
+        return pack(intervals)
 
     def _place(self, region: Region, slots: Sequence[int]) -> list[int]:
         return [region.place(dims.evaluate(self._plan.size_of(index), self.sizes)) for index in slots]

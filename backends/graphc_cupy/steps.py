@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 from graphc.ir import dims
 from graphc.ir.dims import Dim
+from graphc.ir.opdef import OpDef
 from graphc.ir.types import TensorType
 from graphc.lowering.kernel import Kernel
+from graphc.ops.fused import FUSED_OPS, reads_in_place
 from graphc.plan.data import Plan, Step
 
 from . import kernels
 from .checks import Check, finite, in_range
-from .code import Code, launch_text, needs_wide
+from .code import Code, kernel_of, launch_text, needs_wide
+from .cuda_printer import print_kernel
 from .device import Device, Matrix, Work
 from .kernels import BLOCK
 
@@ -60,14 +63,10 @@ class Lowered(Protocol):
     Attributes:
         step: of the plan.
         checks: in the order of their words.
-        scratch: bytes of memory that it needs while it runs.
     """
 
     step: Step
     checks: tuple[Check, ...]
-
-    @property
-    def scratch(self) -> Dim: ...
 
     def listing(self) -> list[str]:
         """What it does, one call a line."""
@@ -92,11 +91,6 @@ class _Step:
         self.inputs = [plan.slots[index].type for index in step.inputs]
         self.outputs = [plan.slots[index].type for index in step.outputs]
         self.checks: tuple[Check, ...] = ()
-
-    @property
-    def scratch(self) -> Dim:
-        """Bytes of memory that it needs while it runs."""
-        return 0
 
     def shape(self, kind: TensorType, bound: Bound) -> tuple[int, ...]:
         """A shape in numbers."""
@@ -130,10 +124,6 @@ class _Printed(_Step):
     """A step that is a Kernel: what is printed is launched with all arrays, scratch and status if any, and sizes."""
 
     kernel: Kernel
-
-    @property
-    def scratch(self) -> Dim:
-        return self.code.printed(self.kernel, wide=False).scratch
 
     def listing(self) -> list[str]:
         return [launch_text(launch) for launch in self.code.printed(self.kernel, wide=False).launches]
@@ -290,6 +280,32 @@ ROWS: dict[str, Callable[[Plan, Step, Code], Lowered]] = {
     "print": PrintValue,
     "scatter_add": ScatterAdd,
 }
+
+
+def takes_over(attrs: Mapping[str, Any]) -> list[tuple[int, ...]]:
+    """For each result of a group, the operands whose memory it may take over: a thread reads them where it writes.
+
+    Not so where threads work together on a row: one may have written before another has read.
+    """
+    body = attrs["body"]
+    alone = attrs["fusion"] == "elementwise"
+    found = tuple(at for at, fine in enumerate(reads_in_place(body)) if fine and alone)
+    return [found] * len(body.results)
+
+
+def scratch(op: OpDef, attrs: Mapping[str, Any], types: Sequence[TensorType], taken: Mapping[int, int]) -> Dim:
+    """The bytes that a step needs while it runs: partial results of reductions in two stages."""
+    if op in FUSED_OPS:
+        kernel = kernel_of(attrs["body"], attrs["fusion"])
+    elif op.name == "check_numerics":
+        kernel = kernels.count_not_finite(types[0], "")
+    elif op.name == "matmul" and types[0].dtype.kind != "float":
+        out = op.infer(tuple(types), attrs)
+        assert isinstance(out, TensorType)
+        kernel = kernels.integer_matmul(types[0], types[1], out, "")
+    else:
+        return 0
+    return print_kernel(kernel, wide=False).scratch if any(axis.reduced for axis in kernel.axes) else 0
 
 
 def lower(plan: Plan, step: Step, code: Code, precision: str) -> Lowered:

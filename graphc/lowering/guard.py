@@ -198,7 +198,12 @@ def _wrong_fields(info: Capabilities) -> list[str]:
     if info.granularity not in GRANULARITIES:
         found.append(f"info().granularity is {info.granularity!r}, and not one of {', '.join(GRANULARITIES)}")
     for field, default in Capabilities._field_defaults.items():
+        value = getattr(info, field)
+        if default is None:
+            if value is not None and not callable(value):
+                found.append(f"info().{field} is {value!r}, and neither a function nor None")
+            continue
         wanted = next((kind for kind in (Set, Mapping) if isinstance(default, kind)), type(default))
-        if not isinstance(getattr(info, field), wanted):
-            found.append(f"info().{field} is {getattr(info, field)!r}, and not a {wanted.__name__}")
+        if not isinstance(value, wanted):
+            found.append(f"info().{field} is {value!r}, and not a {wanted.__name__}")
     return found
