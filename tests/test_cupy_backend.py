@@ -357,6 +357,17 @@ def test_the_first_of_several_failing_checks_is_raised(backend: CupyBackend) -> 
         call(np.full(5, np.nan, np.float32), np.array([9, 9]))
 
 
+def test_an_index_that_chooses_between_arrays(backend: CupyBackend) -> None:
+    """Positions that are gathered are compared and computed with, too."""
+    x, y, i = gc.placeholder("x", (3, 2)), gc.placeholder("y", (4, 2)), gc.placeholder("i", ("n",), gc.int64)
+    joined = gc.concat([x, y[::-1], x * 2.0], axis=0)
+    call = gc.compile(gc.take(joined, i, axis=0), [x, y, i], backend=backend)
+    first, second = normal(3, 2), normal(4, 2, seed=1)
+    indices = np.arange(-10, 10)
+    expected = np.concatenate([first, second[::-1], first * 2])[indices]
+    np.testing.assert_array_equal(call(first, second, indices), expected)
+
+
 def test_print_writes_in_order_and_nothing_after_a_failed_check(
     backend: CupyBackend, capsys: pytest.CaptureFixture[str]
 ) -> None:

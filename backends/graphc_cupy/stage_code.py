@@ -63,7 +63,8 @@ class StageCode:
         self.index = Expressions(self._names, self.integer)
         arguments = {name: f"gc_n{number}" for number, name in enumerate(kernel.symbols)}
         long_axes = {name: f"(long long){text}" for name, text in axes.items()}
-        self.whole = Expressions({**arguments, **long_axes}, "long long")
+        long_values = {f"{VALUE_PREFIX}{number}": f"(long long)gc_v{number}" for number in self._dtypes}
+        self.whole = Expressions({**arguments, **long_axes, **long_values}, "long long")
         """Prints dims in 64 bits, whatever the width of indices."""
 
     def size(self, dim: Dim) -> str:
