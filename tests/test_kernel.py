@@ -16,7 +16,7 @@ from graphc.backend import REFERENCE
 from graphc.errors import GraphcError, InternalError, OutOfRangeError
 from graphc.ir import dims
 from graphc.ir.dims import Dim
-from graphc.ir.dtype import as_dtype, float32, int64
+from graphc.ir.dtype import as_dtype, bool_, float32, int64
 from graphc.ir.graph import Graph
 from graphc.ir.ledger import Ledger
 from graphc.ir.opdef import FUNCTIONS, Kind
@@ -342,7 +342,7 @@ def subsets(rank: int) -> Iterator[tuple[int, ...]]:
 @pytest.mark.parametrize("name", ["sum", "prod", "min", "max", "any", "all"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_reductions_over_every_subset_of_axes(name: str, shape: tuple[int, ...]) -> None:
-    dtype = gc.bool_ if name in ("any", "all") else int64
+    dtype = bool_ if name in ("any", "all") else int64
     x = parameter(0, dtype, shape)
     array = (example(*shape) % 3).astype(dtype.numpy)
     for axes, keepdims in itertools.product(subsets(len(shape)), (False, True)):
