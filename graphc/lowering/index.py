@@ -25,9 +25,12 @@ class Ranges:
         self._bounds: dict[Dim, Bounds | None] = {}
 
     def declare(self, symbol: Poly, size: Dim) -> Dim:
-        """Makes `0 <= symbol < size` known; returns the symbol."""
+        """Makes `0 <= symbol < size` known; returns the symbol. Of several sizes, the largest holds."""
         name = dims.symbol_name(symbol)
         assert name is not None
+        if name in self._sizes:
+            size = dims.maximum(self._sizes[name], size)
+            self._bounds.clear()
         self._sizes[name] = size
         return symbol
 
