@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -134,7 +135,9 @@ class CudaDevice:
         self.enter()
         self._private = _Private(cupy)
         self._stream = cupy.cuda.Stream(non_blocking=True)
-        self._modules: dict[tuple[str, tuple[str, ...]], CudaModule] = {}
+        self._modules: weakref.WeakValueDictionary[tuple[str, tuple[str, ...]], CudaModule] = (
+            weakref.WeakValueDictionary()
+        )
         name = self._runtime.getDeviceProperties(self._id)["name"]
         self.name = name.decode() if isinstance(name, bytes) else str(name)
         self.architecture = f"sm_{cupy.cuda.Device(self._id).compute_capability}"
@@ -155,24 +158,25 @@ class CudaDevice:
         return np.frombuffer(pinned, np.uint8, nbytes)
 
     def load(self, source: str, functions: Sequence[str], cache: Folder | None) -> Module:
-        """Compiled by NVRTC for this GPU; kept on disk and, for all programs, in memory."""
+        """Compiled by NVRTC for this GPU; kept on disk, and in memory while a program has it."""
         key = (source, tuple(functions))
-        if key not in self._modules:
+        module = self._modules.get(key)
+        if module is None:
             compiled = nvrtc.compile(source, self.architecture, functions, cache)
-            self._modules[key] = CudaModule(self._private.load(compiled.cubin))
-        return self._modules[key]
+            module = self._modules[key] = CudaModule(self._private.load(compiled.cubin))
+        return module
 
     def prepare_copy_in(self, ptr: int, staging: np.ndarray) -> Work:
         """One asynchronous copy."""
-        return self._copy(ptr, staging.ctypes.data, staging.nbytes, self._runtime.memcpyHostToDevice)
+        return _keeping(staging, self._copy(ptr, staging.ctypes.data, staging.nbytes, _HOST_TO_DEVICE))
 
     def prepare_copy_out(self, staging: np.ndarray, ptr: int) -> Work:
         """One asynchronous copy."""
-        return self._copy(staging.ctypes.data, ptr, staging.nbytes, self._runtime.memcpyDeviceToHost)
+        return _keeping(staging, self._copy(staging.ctypes.data, ptr, staging.nbytes, _DEVICE_TO_HOST))
 
     def prepare_copy(self, target: int, source: int, nbytes: int) -> Work:
         """One asynchronous copy."""
-        return self._copy(target, source, nbytes, self._runtime.memcpyDeviceToDevice)
+        return self._copy(target, source, nbytes, _DEVICE_TO_DEVICE)
 
     def prepare_fill(self, ptr: int, nbytes: int, byte: int) -> Work:
         """One asynchronous fill."""
@@ -198,7 +202,7 @@ class CudaDevice:
         """Waits for the stream."""
         self._stream.synchronize()
 
-    def _copy(self, target: int, source: int, nbytes: int, kind: int) -> Work:
+    def _copy(self, target: int, source: int, nbytes: int, kind: int) -> partial[object]:
         return partial(self._runtime.memcpyAsync, target, source, nbytes, kind, self._stream.ptr)
 
     def _array(self, matrix: Matrix, dtype: np.dtype) -> Any:
@@ -207,6 +211,12 @@ class CudaDevice:
         memory = self._cupy.cuda.UnownedMemory(matrix.ptr, nbytes, None, self._id)
         array = self._cupy.ndarray(matrix.shape, dtype, self._cupy.cuda.MemoryPointer(memory, 0))
         return array.T if matrix.transposed else array
+
+
+def _keeping(what: object, call: partial[object]) -> Work:
+    """The call, which only knows addresses; what is there lives as long as it does."""
+    call.__dict__["kept"] = what
+    return call
 
 
 class _Private:
@@ -222,7 +232,6 @@ class _Private:
         self._set_attribute: Callable[..., object] | None = funcSetAttribute
         # `cupy.matmul` takes its operands apart in Python, and copies what it broadcasts.
         self._matmul: Callable[..., object] = getattr(cupy._core, "matmul", cupy.matmul)
-        self._compute_types = getattr(cupy._core, "_routines_linalg", None)
 
     def load(self, cubin: bytes) -> Any:
         """A module out of a cubin."""
@@ -248,11 +257,9 @@ class _Private:
         words_block = np.asarray([arg & (1 << 64) - 1 for arg in args], np.uint64)
         first = np.uint64(words_block.ctypes.data)
         pointers = first + 8 * np.arange(len(args), dtype=np.uint64)
-        call = partial(
-            self._launch_kernel, function.ptr, grid, 1, 1, block, 1, 1, shared, stream.ptr, pointers.ctypes.data, 0
-        )
-        call.__dict__["kept"] = function, words_block, pointers
-        return call
+        sizes = (grid, 1, 1, block, 1, 1, shared)
+        call = partial(self._launch_kernel, function.ptr, *sizes, stream.ptr, pointers.ctypes.data, 0)
+        return _keeping((function, words_block, pointers), call)
 
     def dot(self, left: Any, right: Any, out: Any) -> None:
         """The product of two matrices, transposed or not."""
@@ -264,15 +271,15 @@ class _Private:
 
     def tf32(self, wanted: bool) -> Any:
         """While it is entered, float32 products are as precise as is wanted."""
-        return _ComputeType(self._compute_types, _TF32 if wanted else _FULL)
+        return _ComputeType(self._cupy._core, _TF32 if wanted else _FULL)
 
 
 class _ComputeType:
     """What cuBLAS may do to float32 operands. CuPy keeps it for the process: it is put back on the way out."""
 
-    def __init__(self, routines: Any, wanted: int) -> None:
-        self._get = getattr(routines, "get_compute_type", None)
-        self._set = getattr(routines, "set_compute_type", None)
+    def __init__(self, core: Any, wanted: int) -> None:
+        self._get = getattr(core, "get_compute_type", None)
+        self._set = getattr(core, "set_compute_type", None)
         self._wanted = wanted
         self._before = wanted
 
@@ -287,6 +294,7 @@ class _ComputeType:
             self._set(np.float32, self._before)
 
 
+_HOST_TO_DEVICE, _DEVICE_TO_HOST, _DEVICE_TO_DEVICE = 1, 2, 3  # cudaMemcpyKind
 _FULL, _TF32 = 1, 7  # COMPUTE_TYPE_DEFAULT and COMPUTE_TYPE_TF32 of cupy/_core/_routines_linalg.pxd
 _STATIC_SHARED = 48 * 1024  # bytes of shared memory a block gets without asking
 _MAX_DYNAMIC_SHARED = 8  # CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
