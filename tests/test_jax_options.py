@@ -172,6 +172,15 @@ def test_it_says_why_it_is_not_available(monkeypatch: pytest.MonkeyPatch) -> Non
         doubled()
 
 
+def test_a_version_that_lacks_what_it_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import jax
+
+    monkeypatch.delattr(jax, "enable_x64")
+    with pytest.raises(BackendError, match="does not know this version of jax") as caught:
+        doubled()
+    assert jax.__version__ in str(caught.value)
+
+
 def test_auto_stays_with_numpy_on_a_cpu() -> None:
     choice = registry.choose("auto")
     assert choice.name == "numpy"

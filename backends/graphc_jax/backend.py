@@ -19,7 +19,7 @@ from graphc.plan.data import Plan
 
 from . import emit
 from .program import Cell, JaxProgram
-from .x64 import put
+from .x64 import put, require_version
 
 _CAPABILITIES = Capabilities(name="jax", granularity="graph", dtypes=ANY)
 
@@ -51,7 +51,12 @@ class JaxBackend:
         return offenders
 
     def lower(self, plan: Plan, options: CompileOptions) -> JaxProgram:
-        """Emits the Python code of a plan; XLA compiles it when sizes are bound."""
+        """Emits the Python code of a plan; XLA compiles it when sizes are bound.
+
+        Raises:
+            BackendError: the installed jax lacks what this backend builds on.
+        """
+        require_version()
         return JaxProgram(plan, options)
 
     def allocate(self, type: TensorType) -> Cell:

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from graphc.errors import BackendError
+
 _T = TypeVar("_T")
 
 
@@ -25,6 +27,23 @@ def in_x64(function: Callable[..., _T], *args: Any) -> _T:
         return function(*args)
     finally:
         setting.set_local(before)
+
+
+def require_version() -> None:
+    """Holds the installed jax for one that has what this file uses.
+
+    Raises:
+        BackendError: it is too old or too new.
+    """
+    import jax
+
+    if not all(hasattr(getattr(jax, "enable_x64", None), name) for name in ("get_local", "set_local")):
+        raise BackendError(
+            "the backend 'jax' does not know this version of jax",
+            expected="0.10 to 0.12",
+            got=jax.__version__,
+            fix='pip install "graphc[jax]"',
+        )
 
 
 def put(array: np.ndarray) -> Any:
