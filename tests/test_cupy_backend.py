@@ -2,9 +2,13 @@
 
 import itertools
 import re
+import runpy
+import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +28,9 @@ from graphc_cupy import CupyBackend, code
 from graphc_cupy.steps import plain_stacks
 
 backend_module = sys.modules["graphc_cupy.backend"]  # the package has a function of that name
+
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture(params=DEVICES)
@@ -83,6 +90,25 @@ def test_a_network_learns_as_on_numpy(backend: CupyBackend) -> None:
         assert session.step == reference.step == 60
         for name in ("w1", "b1", "w2", "b2"):
             np.testing.assert_allclose(session.value(name), reference.value(name), rtol=1e-3, atol=1e-4)
+
+
+def test_the_digits_train_as_on_numpy(backend: CupyBackend) -> None:
+    """The demo's own settings: the same first values bit for bit, the same losses within 1e-4, and they fall."""
+    module = runpy.run_path(str(EXAMPLES / "train_digits.py"))
+    images, labels, _, _ = module["load_digits"]()
+    order = np.random.default_rng(0).permutation(len(images))
+    batches = [order[(at * module["BATCH"]) % 1400 :][: module["BATCH"]] for at in range(100)]
+    losses, starts = [], []
+    for each in ("numpy", backend):
+        graph, t = module["build"]()
+        with gc.Session(graph, backend=each, seed=0) as session:
+            starts.append({name: value.tobytes() for name, value in session.snapshot().values.items()})
+            step = session.compile([t["loss"], t["train"]], feeds=[t["x"], t["y"]])
+            losses.append(np.array([step(images[batch], labels[batch])[0] for batch in batches]))
+    reference, found = losses
+    assert starts[0] == starts[1]
+    assert found[-10:].mean() < 0.3 * found[0]
+    assert (np.abs(found - reference) / np.abs(reference)).max() <= 1e-4
 
 
 def test_any_batch_size_is_one_compilation(device: InterpretingDevice) -> None:
@@ -605,6 +631,37 @@ def test_steady_calls_allocate_nothing_on_the_gpu() -> None:
         for _ in range(20):
             step(normal(32, 64), labels)
         assert pool.used_bytes() == before
+
+
+@pytest.mark.gpu
+def test_a_gpu_that_fails_takes_the_state_with_it() -> None:
+    """Kernels that trap break the process's context, and nothing else: in a process of its own."""
+    script = """
+        import re
+        import numpy as np
+        import graphc as gc
+        from graphc_cupy.code import Code
+
+        with gc.Graph() as graph:
+            w = gc.Variable(np.ones(8, np.float32), name="w")
+            update = gc.assign(w, w + 1.0)
+        with gc.Session(graph, backend="cupy") as session:
+            session.run(update)
+            assert session.value(w)[0] == 2
+            print_source = Code.source
+            head = re.compile(r"(__global__ void [^{;]*[{])")
+            Code.source = lambda code, wide=False: head.sub(r"\\1 __trap();", print_source(code, wide))
+            step = session.compile([update, gc.sum(w)])
+            for attempt in range(2):
+                try:
+                    step()
+                except gc.errors.StateLostError as error:
+                    print("lost", type(error).__name__)
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.splitlines() == ["lost StateLostError"] * 2, done.stderr
 
 
 @pytest.mark.gpu

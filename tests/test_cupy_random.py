@@ -43,4 +43,4 @@ def test_many_compiled() -> None:
 
 @pytest.mark.gpu
 def test_on_the_gpu() -> None:
-    check(gpu(), 150)
+    check(gpu(), 100)
