@@ -78,6 +78,7 @@ def test_segments() -> None:
     assert segments((N, 6), (N, 2, 3)) == [([0], [0]), ([1], [1, 2])]
     assert segments((N, 2, 3), (N * 2, 3)) == [([0, 1], [0]), ([2], [1])]
     assert segments((N, M), (M, N)) == [([0, 1], [0, 1])]  # nobody knows which is larger
+    assert segments((N, 6), (M, 2, 3)) == [([0], [0]), ([1], [1, 2])]  # by a guard, n is m
     assert segments((1, 1), ()) == []
     assert segments((N, 1), (1, 1)) == [([0], [])]  # by a guard, n is 1
 

@@ -418,6 +418,16 @@ def test_rows(sizes: tuple[int, int]) -> None:
         run(given, results, values, n=n, m=m)
 
 
+def test_sizes_that_are_equal_by_a_guard() -> None:
+    x, y = parameter(0, float32, (N, 6)), parameter(1, float32, (M, 6))
+    arrays = [example(4, 6), example(4, 6, seed=1)]
+    for shape in ((M, 6), (M, 2, 3), (M * 6,)):
+        moved_there = gc.reshape(x, shape) * gc.reshape(y, shape)
+        run([x, y], [moved_there, x + y], arrays, n=4, m=4)
+        assert divisions(kernel_of([x, y], [moved_there, x + y])) == 0
+    run([x, y], [gc.sum(x, axis=1), gc.sum(y, axis=1), x - gc.max(y, axis=1, keepdims=True)], arrays, n=4, m=4)
+
+
 def test_rows_of_leading_axes() -> None:
     x = parameter(0, float32, (N, 3))
     y = x / gc.sum(x * x, axis=0)

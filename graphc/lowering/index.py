@@ -185,6 +185,8 @@ def _shortest_match(first: Sequence[Dim], second: Sequence[Dim]) -> tuple[int, i
     used = [1, 1]
     while products[0] != products[1]:
         side = _smaller(*products)
+        if side is None and dims.product(first[used[0] :]) == dims.product(second[used[1] :]):
+            break  # what follows holds equally many, so a guard says that this does, too
         if side is None or used[side] == len(sides[side]):
             return len(first), len(second)
         products[side] = products[side] * sides[side][used[side]]
