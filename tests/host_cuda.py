@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 HEADER = Path(__file__).with_name("host_cuda.h")
-FLAGS = ("-std=c++17", "-O1", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing", "-w")
+FLAGS = ("-std=c++17", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing", "-w")
 
 
 @functools.cache
@@ -41,8 +41,8 @@ class Started:
         self.path, self.functions, self.process = path, functions, process
 
 
-def start(source: str, functions: Sequence[str]) -> Started:
-    """Begins to compile a translation unit."""
+def start(source: str, functions: Sequence[str], level: int = 1) -> Started:
+    """Begins to compile a translation unit; at level 0 that is fast and what comes of it is slow."""
     entries = [
         f'extern "C" void host_run_{name}(long long grid, int block, const unsigned long long* args, int reverse) '
         f"{{ host::launch({name}, grid, block, args, reverse); }}"
@@ -51,7 +51,7 @@ def start(source: str, functions: Sequence[str]) -> Started:
     unit = "\n".join([f'#include "{HEADER}"', source, *entries])
     path = _folder() / hashlib.blake2b(unit.encode(), digest_size=12).hexdigest()
     path.with_suffix(".cpp").write_text(unit, encoding="utf-8")
-    command = [str(compiler()), *FLAGS, "-o", str(path.with_suffix(".so")), str(path.with_suffix(".cpp"))]
+    command = [str(compiler()), *FLAGS, f"-O{level}", "-o", str(path.with_suffix(".so")), str(path.with_suffix(".cpp"))]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     return Started(path.with_suffix(".so"), tuple(functions), process)
 

@@ -114,10 +114,10 @@ class Batch:
             found.append((translation_unit(sources), functions))
         return found
 
-    def compile(self) -> None:
-        """Compiles all, some at a time."""
+    def compile(self, level: int = 1) -> None:
+        """Compiles all, some at a time; level as in `host_cuda.start`."""
         for some in _batched(self.units(), UNITS_AT_A_TIME):
-            started = [(host_cuda.start(source, functions), functions) for source, functions in some]
+            started = [(host_cuda.start(source, functions, level), functions) for source, functions in some]
             for process, functions in started:
                 library = host_cuda.finish(process)
                 self.functions.update({name: library.function(name) for name in functions})

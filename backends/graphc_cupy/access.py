@@ -21,6 +21,7 @@ from graphc.lowering.kernel import (
 )
 
 _BYTES = 16  # the widest access of a thread
+_MOST_NEIGHBOURS = 8  # of bytes, 16 at once make so much code that ptxas spills registers for sm_100
 
 
 def step(offset: Dim, axis: str) -> int | None:
@@ -119,7 +120,7 @@ def contiguous(kernel: Kernel, body: Iterable[Instruction], axis: str) -> list[L
 
 
 def vector_width(kernel: Kernel) -> int:
-    """How many neighbours on the innermost axis a thread takes: 16 bytes of the widest elements that lie so, or 1."""
+    """How many neighbours on the innermost axis a thread takes: 16 bytes, or fewer, where they lie side by side."""
     bodies = [stage.body for stage in kernel.stages if stage.full]
     if not kernel.axes or not bodies:
         return 1
@@ -127,7 +128,7 @@ def vector_width(kernel: Kernel) -> int:
     accesses = [access for body in bodies for access in contiguous(kernel, body, axis)]
     if not accesses or any(_is_scattered(instruction, axis) for body in bodies for instruction in body):
         return 1
-    width = _BYTES // max(_itemsize(kernel, access) for access in accesses)
+    width = min(_BYTES // max(_itemsize(kernel, access) for access in accesses), _MOST_NEIGHBOURS)
     while width > 1:
         fits = not isinstance(length, int) or length >= width
         if fits and all(alignment(access.offset, axis, width) is not None for access in accesses):

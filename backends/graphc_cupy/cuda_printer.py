@@ -258,7 +258,7 @@ class _Function:
 
     def _place(self, axes: Sequence[Axis], linear: str, vector: int) -> None:
         """Prints the indices on some axes at a linear position; the last is that of the first of some neighbours."""
-        sizes = positions(list(axes), vector)
+        sizes = [1 if size == 0 else size for size in positions(list(axes), vector)]  # with a 0, nothing runs
         rest = linear
         for number in reversed(range(len(axes))):
             last = number == len(axes) - 1

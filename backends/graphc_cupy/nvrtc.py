@@ -31,7 +31,7 @@ OPTIONS = (
 
 
 class Usage(NamedTuple):
-    """What a function takes of a GPU: registers of a thread; bytes of spilled ones, of stack, of static shared memory."""
+    """What a function takes of a GPU: registers of a thread; bytes of spilled ones, stack, static shared memory."""
 
     registers: int
     spill_bytes: int
