@@ -2,6 +2,7 @@
 
 PY = .venv/bin/python
 N ?= 1000
+OUT ?= build/gpu
 
 # A person's own PYTHONPATH or PYTHONHOME must not shadow what .venv holds.
 unexport PYTHONPATH PYTHONHOME
@@ -11,6 +12,7 @@ help:
 	@echo 'make test        set up .venv and run ruff, mypy and pytest; with jax and nvrtc where they can be installed'
 	@echo 'make fuzz N=...  run the random-graph tests on N graphs (default $(N))'
 	@echo 'make bench       run the benchmarks'
+	@echo 'make gpu         run all tests and benchmarks that need an NVIDIA GPU, within eight minutes'
 	@echo 'make jax         install the jax extra, or try it again'
 	@echo 'make nvrtc       install the compiler of CUDA C++, or try it again'
 	@echo 'make clean       remove .venv, caches and build outputs'
@@ -35,6 +37,10 @@ bench:
 	@sh .ci/setup bench
 	$(PY) -m benchmarks
 
+# As it stands, with the python3 and the libraries that the machine with the GPU has: nothing is installed.
+gpu:
+	PYTHONPATH=.:backends python3 -m benchmarks.gpu $(OUT)
+
 jax nvrtc:
 	@sh .ci/setup $@
 
@@ -42,4 +48,4 @@ clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo test fuzz bench jax nvrtc clean
+.PHONY: help demo test fuzz bench gpu jax nvrtc clean
