@@ -17,12 +17,14 @@ class FusionLimits(NamedTuple):
 
     Attributes:
         least: computed nodes below which a group is not worth its while; `"single"` lifts that.
+        elements: of the space below which, where static, a group is not worth its while.
         nodes: computed nodes.
         inputs: arrays that it reads.
         row: elements over which a value is reduced and then used with each of them again, where static.
     """
 
     least: int = 2
+    elements: int = 0
     nodes: int = 64
     inputs: int = 24
     row: int = 1 << 16

@@ -9,14 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from graphc.backend import Capabilities
+from graphc.backend import Capabilities, FusionLimits
 from graphc.ir.dtype import ANY
 from graphc.ir.types import TensorType
 from graphc.lowering.backend import Availability
 from graphc.options import CompileOptions
 from graphc.plan.data import Plan
 
-from . import emit
+from . import emit, groups
 from .program import NumpyProgram
 
 _CAPABILITIES = Capabilities(
@@ -27,6 +27,11 @@ _CAPABILITIES = Capabilities(
     overwrites=emit.OVERWRITES,
     atomic=emit.ATOMIC,
     exact=True,
+    fuses=frozenset({"elementwise"}),
+    separate=emit.SEPARATE,
+    fusion_limits=FusionLimits(least=3, nodes=32, elements=groups.WHOLE + 1),
+    takes_over=groups.takes_over,
+    scratch=groups.scratch,
 )
 
 
@@ -50,7 +55,8 @@ class NumpyBackend:
 
     def unsupported(self, plan: Plan, options: CompileOptions) -> list[str]:
         """Ops without a row, options that NumPy does not offer and, if strict, ops that allocate."""
-        offenders = [f"{step.op.name}: no kernel" for step in plan.steps if step.op.name not in emit.ROWS]
+        known = emit.ROWS.keys() | {"fused"}
+        offenders = [f"{step.op.name}: no kernel" for step in plan.steps if step.op.name not in known]
         if options.threads is not None:
             offenders.append("threads: NumPy's BLAS decides; set OPENBLAS_NUM_THREADS before Python starts")
         if options.precision != "highest":

@@ -159,8 +159,11 @@ ROWS: dict[str, Row] = {
 
 VIEWS = frozenset({"broadcast_to", "permute_dims", "reshape", "slice", "stop_gradient"})
 
-ATOMIC = frozenset({*UFUNCS, *_REDUCTIONS, "astype", "matmul", "relu", "rsqrt", "sigmoid"})
+ATOMIC = frozenset({*UFUNCS, *_REDUCTIONS, "astype", "fused", "matmul", "relu", "rsqrt", "sigmoid"})
 """Written as calls that never enter Python code, where a signal could be handled; `np.copyto` enters its dispatcher."""
+
+SEPARATE = frozenset({"erf", "pow", "where"})
+"""Elementwise ops that are in no group, as a commit can hold every group."""
 
 OVERWRITES = {
     **{op: tuple(range(getattr(np, name).nin)) for op, name in UFUNCS.items()},

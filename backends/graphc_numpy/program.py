@@ -16,13 +16,15 @@ from graphc import reference
 from graphc.errors import Origins
 from graphc.ir import dims
 from graphc.ir.dims import shape_text
+from graphc.ir.tensor import Tensor
 from graphc.ir.types import TensorType
 from graphc.plan.data import Plan, Slot, SlotKind, Step
 from graphc.plan.memory import pack
 
 from . import emit
+from .groups import GroupText, Names, Size, computed, group_text
 
-_CHUNK = 250  # steps: CPython compiles a long function in more than linear time
+_CHUNK = 250  # ops: CPython compiles a long function in more than linear time
 _BUFFER = 2048  # elements: NumPy copies broadcast operands in such pieces; 8192, its default, are no faster
 _COMMIT = "deque(map(call, commit), 0)"
 _RUNTIME = (SlotKind.FEED, SlotKind.OUTPUT)
@@ -36,6 +38,10 @@ def _numpy_settings() -> Context:
     context.run(np.seterr, all="ignore")  # IEEE 754 answers are the law; warnings are not
     context.run(np.setbufsize, _BUFFER)
     return context
+
+
+def _bound_value(value: Any, sizes: Mapping[str, int]) -> Any:
+    return value.bind(sizes) if isinstance(value, Size) else reference.bind_attr(value, sizes)
 
 
 class _Names:
@@ -101,6 +107,7 @@ class NumpyProgram:
         self._texts: dict[TensorType | Origins, str] = {}
         self._extra: dict[str, Any] = {}  # attributes, origins, functions: name → value, dims still symbolic
         self._extra_names: dict[int, str] = {}
+        self._groups: list[GroupText] = []
         self._dying = self._deaths() if poison else {}
         chunks = self._emit()
         self._sources = [*map(self._chunk_source, chunks), self._main_source(chunks)]
@@ -121,28 +128,66 @@ class NumpyProgram:
         commit = sorted(set(range(plan.commit, len(plan.steps))) - set(last))
         chunks: list[_Chunk] = []
         for commits, positions in ((False, range(plan.commit)), (True, commit), (False, last)):
-            for start in range(0, len(positions), _CHUNK):
-                chunk = _Chunk(len(chunks), commits)
-                for position in positions[start : start + _CHUNK]:
-                    self._emit_step(chunk, position)
-                chunks.append(chunk)
+            room = 0
+            for position in positions:
+                if room <= 0:
+                    chunks.append(_Chunk(len(chunks), commits))
+                    room = _CHUNK
+                self._emit_step(chunks[-1], position)
+                body = plan.steps[position].attrs.get("body")
+                room -= 1 if body is None else 2 * len(computed(body))
         return chunks
 
     def _writes_result(self, step: Step) -> bool:
-        return self.plan.slots[step.outputs[0]].kind is SlotKind.OUTPUT
+        return any(self.plan.slots[index].kind is SlotKind.OUTPUT for index in step.outputs)
 
     def _emit_step(self, chunk: _Chunk, position: int) -> None:
         step = self.plan.steps[position]
-        lines = emit.lines(step, self._operands(chunk, step))
-        lines += [emit.Line(f"{name}.fill", ("255",)) for name in self._poisoned(chunk, position)]
         chunk.lines.append(f"# {self._headline(step)}")
+        lines: list[emit.Line] = []
+        if "body" in step.attrs:
+            group = self._group(chunk, position, step)
+            chunk.lines += group.commit_lines() if chunk.commits else group.run_lines()
+        else:
+            lines += emit.lines(step, self._operands(chunk, step))
+        lines += [emit.Line(f"{name}.fill", ("255",)) for name in self._poisoned(chunk, position)]
         chunk.lines += [line.as_partial() + "," for line in lines] if chunk.commits else map(str, lines)
 
+    def _group(self, chunk: _Chunk, position: int, step: Step) -> GroupText:
+        def bound(name: str) -> str:
+            chunk.bound[name] = "of a group"
+            return name
+
+        def number(node: Tensor) -> str:
+            value = node.attrs["value"] if node.op.name == "constant" else Size(node)
+            return self._bound(chunk, value, self._text_of(node.type))
+
+        def operands(node: Tensor, text: Mapping[Tensor, str]) -> emit.Operands:
+            return emit.Operands(
+                [text[source] for source in node.inputs],
+                [source.type for source in node.inputs],
+                text[node],
+                lambda name: self._literal(chunk, node.attrs[name]),
+                lambda: self._bound(chunk, node.origins, self._place_text(node.origins)),
+                lambda value, comment: self._bound(chunk, value, comment),
+            )
+
+        inputs = [self._use(chunk, index) for index in step.inputs]
+        outputs = [self._use(chunk, index) for index in step.outputs]
+        taken = self.plan.taken_over(step)
+        group = group_text(position, step, taken, Names(inputs, outputs, bound, number, operands))
+        self._groups.append(group)
+        return group
+
     def _headline(self, step: Step) -> str:
-        return f"{step.op.name}: {self._type_text(step.outputs[0])}  {self._place_text(step.origins)}"
+        body = step.attrs.get("body")
+        what = step.op.name if body is None else f"{step.op.name} ({len(computed(body))} ops)"
+        return f"{what}: {self._type_text(step.outputs[0])}  {self._place_text(step.origins)}"
 
     def _type_text(self, index: int) -> str:
-        kind = self.plan.slots[index].type
+        return self._text_of(self.plan.slots[index].type)
+
+    def _text_of(self, kind: TensorType) -> str:
         text = self._texts.get(kind)
         if text is None:
             text = self._texts[kind] = f"{kind.dtype}{shape_text(kind.shape)}"
@@ -262,7 +307,10 @@ class NumpyProgram:
         """Packs the arena for these sizes and binds the code to it."""
         arena, offsets = self._make_arena(sizes)
         values = self._bound_arrays(sizes, state, arena, offsets)
-        values.update({name: reference.bind_attr(value, sizes) for name, value in self._extra.items()})
+        values.update({name: _bound_value(value, sizes) for name, value in self._extra.items()})
+        for group in self._groups:
+            buffer = self.plan.scratch_of.get(group.position)
+            values.update(group.bind(sizes, None if buffer is None else arena[offsets[buffer] :]))
         if self.poison:
             for buffer, interval in enumerate(self.plan.intervals):
                 nbytes = dims.evaluate(interval.nbytes, sizes)

@@ -56,6 +56,7 @@ class Grouping:
         self.group_of: dict[Tensor, Group] = {}
         self.moved: dict[Tensor, tuple[Tensor, ...]] = {}
         self.height: dict[Tensor, int] = {}
+        self._alone: dict[Tensor, str] = {}
         self._cost: dict[Tensor, int] = {}
         self._in_order: set[Tensor] = set()
         self._refused: dict[tuple[str, str, str], Refused] = {}
@@ -103,6 +104,9 @@ class Grouping:
             return f"{self.capabilities.name} fuses no {ability} ops"
         if op.name in self.capabilities.separate:
             return f"{self.capabilities.name} runs {op.name} as a step of its own"
+        size = node.size
+        if isinstance(size, int) and size < self.limits.elements:
+            return f"{self.capabilities.name} gains nothing by groups of so few elements"
         inputs = {source for operand in node.inputs for source in self.sources(operand)}
         return "it reads too many arrays" if len(inputs) > self.limits.inputs else ""
 
@@ -110,9 +114,10 @@ class Grouping:
         sources = [source for operand in node.inputs for source in self.sources(operand)]
         self.height[node] = 1 + max(map(self._height, sources), default=0)
         self._note_reader(sources, self.height[node])
+        self._alone[node] = why
         for operand in node.inputs:
-            if operand in self.group_of:
-                self._refuse(operand, node, why)
+            if operand.op.kind is not Kind.SOURCE and operand.op.name != "project":
+                self._refuse(operand, node, self._alone.get(operand, why))
 
     def _note_moved(self, node: Tensor) -> None:
         """Lets a layout node be repeated for each reader, unless it stands at the end of many others."""
@@ -145,6 +150,8 @@ class Grouping:
         for operand in dict.fromkeys(node.inputs):
             group = self.group_of.get(operand)
             if group is None:
+                if operand in self._alone:
+                    self._refuse(operand, node, self._alone[operand])
                 barred.update((self.group_of[s], None) for s in self.sources(operand) if s in self.group_of)
                 continue
             verdict = level_in(group, node, operand, self.capabilities)

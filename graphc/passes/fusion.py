@@ -10,6 +10,7 @@ from graphc.errors import Origins
 from graphc.ir.dims import Dim
 
 _LONGEST = 12  # distinct ops of a group that are listed
+_MOST_EDGES = 6  # entries of one reason that are listed
 
 
 class FusedGroup(NamedTuple):
@@ -50,7 +51,7 @@ class Refused(NamedTuple):
     def __str__(self) -> str:
         times = f" × {self.times}" if self.times > 1 else ""
         places = str(self.read_at) if self.read_at == self.made_at else f"{self.made_at} → {self.read_at}"
-        return f"{self.producer} → {self.consumer}: {self.reason}{times}  {places}"
+        return f"{self.producer} → {self.consumer}{times}  {places}"
 
 
 class FusionReport(NamedTuple):
@@ -60,12 +61,19 @@ class FusionReport(NamedTuple):
     refused: Sequence[Refused] = ()
 
     def lines(self) -> Iterator[str]:
-        """What a person reads; alike groups of the same lines are one line."""
+        """What a person reads; alike groups of the same lines are one line, and edges stand below their reason."""
         counted = Counter(group._replace(name="") for group in self.groups)
         first = {group._replace(name=""): group for group in reversed(self.groups)}
         for key, times in counted.items():
             yield str(first[key]) + (f" × {times}" if times > 1 else "")
-        yield from (f"not fused: {edge}" for edge in self.refused)
+        by_reason: dict[str, list[Refused]] = {}
+        for edge in self.refused:
+            by_reason.setdefault(edge.reason, []).append(edge)
+        for reason, edges in by_reason.items():
+            yield f"not fused: {reason}"
+            yield from (f"  {edge}" for edge in edges[:_MOST_EDGES])
+            if len(edges) > _MOST_EDGES:
+                yield f"  … {sum(edge.times for edge in edges[_MOST_EDGES:])} more"
 
 
 def _listed(ops: Sequence[str]) -> str:

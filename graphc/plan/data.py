@@ -187,6 +187,15 @@ class Plan:
         prefix = _PREFIXES.get(slot.kind)
         return f"{prefix}{index}" if prefix else slot.name
 
+    def taken_over(self, step: Step) -> dict[int, int]:
+        """Position of an output of a step → position of the input in whose memory it is written."""
+        taken = dict(step.overwrites)
+        for number, index in enumerate(step.outputs):
+            sharers = [at for at, source in enumerate(step.inputs) if self.root(source) is self.root(index)]
+            if sharers:
+                taken[number] = sharers[0]
+        return taken
+
     def size_of(self, index: int) -> Dim:
         """Bytes of the elements of a slot."""
         return self.slots[index].type.nbytes

@@ -38,13 +38,8 @@ def _scratch(plan: Plan, step: Step, capabilities: Capabilities) -> Dim:
     """What a step needs while it runs, now that it is known which of its results lie where its operands lay."""
     if capabilities.scratch is None:
         return 0
-    taken = dict(step.overwrites)
-    for number, index in enumerate(step.outputs):
-        sharers = [at for at, source in enumerate(step.inputs) if plan.root(source) is plan.root(index)]
-        if sharers:
-            taken[number] = sharers[0]
     types = [plan.slots[index].type for index in step.inputs]
-    return capabilities.scratch(step.op, step.attrs, types, taken)
+    return capabilities.scratch(step.op, step.attrs, types, plan.taken_over(step))
 
 
 def _last_uses(plan: Plan) -> dict[int, int]:
