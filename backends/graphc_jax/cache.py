@@ -9,7 +9,7 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # a signal handler may compile, too
 
 
 def cached_in(folder: str | os.PathLike[str] | None, function: Callable[[], _T]) -> _T:

@@ -72,7 +72,7 @@ class JaxProgram:
         self.options = options
         self._source = Source(plan, options.precision)
         self._compiled: dict[tuple[tuple[str, int], ...], _Compiled] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may read while its own thread compiles
         self._times: list[float] = []
 
     @property
