@@ -4,8 +4,8 @@ import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
+import conftest
 from error_bound import NUMPY, Accuracy
-from host_cuda import compiler
 from host_device import HostDevice
 from kernel_backend import KernelBackend
 from tolerances import XLA
@@ -30,7 +30,7 @@ class Configuration(NamedTuple):
         options: of the compilation.
         pipeline: the passes.
         accuracy: how its ops round.
-        requires: a package that must be there.
+        requires: what must be there, as in `conftest.PROBES`.
         every: it runs each so-maniest case: what compiles slowly cannot run all.
         other_sizes: whether it is bound to other sizes, too.
         budget: how many problems are tried to shrink a wrong one.
@@ -76,7 +76,7 @@ def _jax() -> object:
 
 _POISONED = ("NumpyBackend(poison=True)", ("from graphc_numpy import NumpyBackend",))
 CONFIGURATIONS: tuple[Configuration, ...] = (
-    Configuration("numpy", _numpy, *_POISONED),
+    Configuration("numpy", _numpy, *_POISONED, every=2),
     Configuration("numpy without passes", _numpy, *_POISONED, pipeline=LEGAL_ONLY, every=3),
     Configuration("numpy exact", _numpy, *_POISONED, options=CompileOptions("exact", verify=True), every=3),
     Configuration("kernels", _kernels, "KernelBackend()", ("from kernel_backend import KernelBackend",), every=2),
@@ -85,11 +85,12 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
         _printed,
         "CupyBackend(HostDevice())",
         ("from host_device import HostDevice", "from graphc_cupy import CupyBackend"),
+        requires="cxx",
         every=60,
         other_sizes=False,
         budget=25,
     ),
-    Configuration("jax", _jax, '"jax"', accuracy=XLA, requires="jax", every=4, other_sizes=False),
+    Configuration("jax", _jax, '"jax"', accuracy=XLA, requires="jax", every=6, other_sizes=False),
     Configuration(
         "jax without passes",
         _jax,
@@ -97,7 +98,7 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
         pipeline=LEGAL_ONLY,
         accuracy=XLA,
         requires="jax",
-        every=8,
+        every=12,
         other_sizes=False,
     ),
 )
@@ -105,10 +106,4 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
 
 def why_missing(configuration: Configuration) -> str | None:
     """Why a configuration cannot run here, or `None` if it can."""
-    requested = configuration.load()
-    if configuration.load is _printed and compiler() is None:
-        return "there is no C++ compiler"
-    if not isinstance(requested, str):
-        return None
-    found = registry.availability(requested)
-    return None if found.available else found.reason
+    return conftest.why_missing(configuration.requires)

@@ -20,6 +20,8 @@ from rule_examples import EXAMPLES
 from seeds import COUNT, FIRST
 from wrong_cases import first_wrong
 
+from graphc.ops.fused import FUSIONS
+
 CHUNK = 20
 MOST_REPORTS = 10
 
@@ -78,6 +80,7 @@ def not_met(tally: Tally, count: int) -> list[str]:
     if count >= len(OP_EXAMPLES) // OPS_IN_TURN + 1:
         found += [f"the op {name} was not met" for name in OP_EXAMPLES if not tally.ops[name]]
     if count >= COUNT:
+        found += [f"no group of the kind {kind!r} was fused" for kind in FUSIONS if not tally.fusions[kind]]
         found += [f"the rule {name} was not met" for name in EXAMPLES if not tally.rules[name]]
     return found
 

@@ -42,9 +42,10 @@ def tally() -> Iterator[Tally]:
 
 def stand(seeds: Sequence[int], requires: str, checks: Sequence[str], tally: Tally) -> None:
     """Holds some cases to checks and to the configurations that require something."""
-    for case, found in cases(seeds):
-        rows = [c.name for c in CONFIGURATIONS if c.requires == requires and case.seed % c.every == 0]
-        if wrong := first_wrong(case, found, [*checks, *rows], tally):
+    rows = [configuration for configuration in CONFIGURATIONS if configuration.requires == requires]
+    for case, found in cases([seed for seed in seeds if checks or any(seed % row.every == 0 for row in rows)]):
+        names = [row.name for row in rows if case.seed % row.every == 0]
+        if wrong := first_wrong(case, found, [*checks, *names], tally):
             pytest.fail(str(wrong))
         if checks:
             tally.count_case(case)
