@@ -16,6 +16,7 @@ from test_state import (
     BAD_FEEDS,
     MANY,
     MOVES,
+    STORM,
     Interrupt,
     Interruptions,
     bits,
@@ -392,6 +393,21 @@ def test_interrupted_assign_and_restore_are_all_or_nothing(way: str) -> None:
             assert way == "assign" or found == {float(snapshot.step)}
             if number % 10 == 0:
                 elsewhere(session.snapshot)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no interval timers")
+def test_a_loop_under_a_storm_of_signals() -> None:
+    """Real signals at any moment: all variables and the step move together, nothing is lost, and x64 stays ours."""
+    script = textwrap.dedent(STORM).format(folder=str(Path(__file__).parent))
+    script = script.replace("gc.Session(graph)", 'gc.Session(graph, backend="jax")').replace(
+        "range(1000)", "range(400)"
+    )
+    script += "import jax\nprint(jax.numpy.arange(3).dtype)\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    runs, dtype = done.stdout.split()[1:]
+    assert int(runs) > 20
+    assert dtype == "int32"
 
 
 # --- loss -----------------------------------------------------------------------------------------------------
