@@ -24,7 +24,7 @@ from graphc.errors import (
     StateLostError,
     UnsupportedError,
 )
-from graphc_cupy import CupyBackend, code
+from graphc_cupy import CupyBackend, code, nvrtc
 from graphc_cupy.steps import plain_stacks
 
 backend_module = sys.modules["graphc_cupy.backend"]  # the package has a function of that name
@@ -526,6 +526,28 @@ def test_source_is_cuda_behind_a_list_of_what_a_run_does() -> None:
     assert "// commit:" in header
     assert source.count('extern "C" __global__') == len(set(re.findall(r"(\w+)<<<", "\n".join(header))))
     assert "test_cupy_backend.py" in header[1]
+
+
+@pytest.mark.requires("nvrtc")
+@pytest.mark.parametrize(("architecture", "wide"), [("sm_80", False), ("sm_90", True), ("sm_100", False)])
+def test_what_is_no_group_compiles_for_gpus(architecture: str, wide: bool, tmp_path: Path) -> None:
+    """scatter_add for all dtypes, products of integers, counting, with narrow and with wide indices."""
+    floats = ("float32", "float64")
+    integers = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+    outputs, feeds = [], []
+    for dtype in (*floats, *integers):
+        x = gc.placeholder(f"x_{dtype}", ("n", 3, 3), dtype)
+        i = gc.placeholder(f"i_{dtype}", (2,), dtype if dtype in integers else gc.int64)
+        feeds += [x, i]
+        outputs.append(gc.scatter_add(x, i, 1, axis=1))
+        outputs.append(gc.check_numerics(x) if dtype in floats else x @ x)
+    program = gc.compile(outputs, feeds, backend=CupyBackend(InterpretingDevice())).plan.program
+    unit = program.program._code  # type: ignore[attr-defined]
+    names = unit._functions(wide)
+    assert len(names) > 25
+    compiled = nvrtc.compile(unit.source(wide), architecture, names, tmp_path)
+    assert {name for name in names if compiled.usage[name].spill_bytes} == set()
+    assert compiled.cubin[:4] == b"\x7fELF"
 
 
 def test_equal_groups_are_one_kernel() -> None:
