@@ -4,6 +4,7 @@ import atexit
 import ctypes
 import functools
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -11,8 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 HEADER = Path(__file__).with_name("host_cuda.h")
-FLAGS = ("-std=c++17", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing", "-w")
+SANITIZED = bool(os.environ.get("GRAPHC_HOST_SANITIZER"))  # for a test that runs others in a process of its own
+_SANITIZER = ("-fsanitize=address", "--param=asan-stack=0") if SANITIZED else ()  # fibers have stacks of their own
+FLAGS = ("-std=c++17", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing", "-w", *_SANITIZER)
 
 
 @functools.cache
@@ -30,8 +35,8 @@ def _folder() -> Path:
 
 @functools.cache
 def load(source: str, functions: tuple[str, ...]) -> "Library":
-    """Compiles a translation unit (prelude and kernels), once per process."""
-    return finish(start(source, functions))
+    """Compiles a translation unit (prelude and kernels), once per process, for kernels that run on a few elements."""
+    return finish(start(source, functions, level=0))
 
 
 class Started:
@@ -72,6 +77,16 @@ class Library:
     def function(self, name: str) -> Any:
         """A kernel by its name, for `launch`."""
         return self._functions[name]
+
+
+def forbid(array: np.ndarray) -> None:
+    """Makes the sanitizer stop whoever reads or writes there."""
+    ctypes.CDLL(None).__asan_poison_memory_region(ctypes.c_void_p(array.ctypes.data), ctypes.c_size_t(array.nbytes))
+
+
+def permit(array: np.ndarray) -> None:
+    """Takes that back, before the memory is used for something else."""
+    ctypes.CDLL(None).__asan_unpoison_memory_region(ctypes.c_void_p(array.ctypes.data), ctypes.c_size_t(array.nbytes))
 
 
 def launch(function: Any, grid: int, block: int, args: Sequence[int], reverse: bool = False) -> None:

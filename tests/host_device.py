@@ -25,10 +25,14 @@ class HostMemory:
         self.ptr = self._all.ctypes.data + start
         self.bytes = self._all[start : start + nbytes]
         self._guards = self._all[:start], self._all[start + nbytes :]
+        if host_cuda.SANITIZED:
+            for guard in self._guards:
+                host_cuda.forbid(guard)
+            weakref.finalize(self, host_cuda.permit, self._all)
 
     def is_intact(self) -> bool:
         """Whether nobody wrote beside it."""
-        return all((guard == _POISON).all() for guard in self._guards)
+        return host_cuda.SANITIZED or all((guard == _POISON).all() for guard in self._guards)
 
 
 class HostDevice:

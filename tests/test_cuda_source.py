@@ -1,29 +1,39 @@
 """Printed CUDA C++: what it computes on the host is what the Kernel interpreter computes; NVRTC compiles all of it."""
 
+import contextlib
 import inspect
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import host_cuda
 import numpy as np
 import pytest
 from host_device import HostDevice
 from host_kernels import Batch, Case, Recorder, failed, interpreted
 from kernel_bodies import BODIES, SIZES, arrays, f32, inputs, softmax
 from op_table import FLOATS, ROWS, E, Row, S, operands, placeholders
+from random_graphs import SIZES as SMALL
+from random_graphs import make_case
 from tolerances import VALUES, Tolerance, assert_close
 from workloads import WORKLOADS
 
 import graphc as gc
+from graphc.compiler import compile_graph
 from graphc.errors import GraphcError, Line, Origins
 from graphc.ir import dims
 from graphc.ir.dtype import DTYPES
 from graphc.ir.graph import Graph
-from graphc.ir.opdef import FUNCTIONS, OPS, Kind
+from graphc.ir.opdef import FUNCTIONS, OPS, Kind, Trait
 from graphc.ir.tensor import apply
-from graphc.lowering.kernel import Compute, Kernel
+from graphc.lowering import registry
+from graphc.lowering.kernel import Compute, Kernel, Reduce
 from graphc.lowering.kernel_builder import build_kernel
+from graphc.options import CompileOptions
 from graphc.session.standalone import compile_function
 from graphc_cupy import CupyBackend, nvrtc
 from graphc_cupy.cuda_printer import print_kernel
@@ -138,6 +148,21 @@ def test_bodies_on_the_host(name: str, kernels: dict[str, Kernel], bodies_on_hos
         assert require_same(bodies_on_host, case, tolerance, reverse=True) == bits
 
 
+@pytest.mark.slow
+@pytest.mark.requires("cxx")
+def test_no_kernel_reads_beside_its_arrays() -> None:
+    """The bodies once more, with a sanitizer that watches every access. It must be there before Python is."""
+    command = [str(host_cuda.compiler()), "-print-file-name=libasan.so"]
+    library = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    if not Path(library).is_absolute():
+        pytest.skip("the compiler has no address sanitizer")
+    tests = f"{__file__}::test_bodies_on_the_host"
+    again = [sys.executable, "-m", "pytest", "-q", "-x", "-s", "-p", "no:cacheprovider", tests]
+    env = {**os.environ, "GRAPHC_HOST_SANITIZER": "1", "LD_PRELOAD": library, "ASAN_OPTIONS": "detect_leaks=0"}
+    done = subprocess.run(again, env=env, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+
+
 def on_host(*cases: Case) -> list[list[np.ndarray]]:
     """Compiles and runs some cases; their outputs."""
     batch = Batch()
@@ -203,6 +228,43 @@ def test_the_host_finds_writes_beside_arrays_and_threads_that_never_come(capfd: 
     with pytest.raises(AssertionError, match="beside its arrays"):
         device.prepare_launch(function, 1, 1, 0, [memory.ptr])()
 
+
+def _record_random(seed: int, recorder: Recorder) -> None:
+    case = make_case(seed)
+    recorder.label = f"seed {seed}"
+    program = compile_graph(case.graph, registry.choose(recorder), CompileOptions()).program
+    values = case.arrays(SMALL)
+    variables = {variable.name: variable for variable in case.graph.variables}
+    state = [values[variables[program.plan.slots[index].name]].copy() for index in program.plan.state]
+    call, _ = program.bind(SMALL, state, list)
+    with contextlib.suppress(GraphcError):  # what fails is a case, too
+        call(*(values[node] for node in case.graph.parameters))
+
+
+def rounds(kernel: Kernel) -> bool:
+    """Whether libraries may differ in what a kernel computes."""
+    inexact = any(isinstance(i, Compute) and Trait.INEXACT in OPS[i.op].traits for i in kernel.instructions)
+    sums = (i for i in kernel.instructions if isinstance(i, Reduce) and i.op in ("sum", "prod"))
+    return inexact or any(i.dtype.kind == "float" for i in sums)
+
+
+@pytest.mark.requires("cxx")
+def test_groups_of_random_graphs_on_the_host() -> None:
+    """Composed layouts, gathers, and whatever else nobody thought of; `fuzz` compares what is rounded, too."""
+    recorder = Recorder()
+    for seed in range(RANDOM_GRAPHS):
+        _record_random(seed, recorder)
+    cases = [case for case in recorder.cases if not rounds(case.kernel)]
+    assert len(cases) > 4 * RANDOM_GRAPHS
+    batch = Batch()
+    for case in cases:
+        batch.add(case.kernel)
+    batch.compile(level=0)
+    for case in cases:
+        require_same(batch, case, VALUES["exact"])
+
+
+RANDOM_GRAPHS = 30
 
 # --- what is printed ---------------------------------------------------------------------------------------------
 
