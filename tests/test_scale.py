@@ -17,12 +17,14 @@ import pytest
 from tolerances import ROUNDINGS_PER_OPERATION
 
 import graphc as gc
+from graphc.backend import Capabilities
 from graphc.ir import dims
 from graphc.ir.graph import Graph
 from graphc.ir.key import graph_key
 from graphc.ir.text import parse_graph, print_graph
 from graphc.ir.verify import verify
 from graphc.lowering import registry
+from graphc.lowering.fuse import FUSE
 from graphc.ops import define
 from graphc.passes.manager import Context
 from graphc.passes.pipelines import DEFAULT
@@ -35,6 +37,7 @@ from graphc.plan.schedule import make_plan
 
 EPS = float(np.finfo(np.float64).eps)
 DATA = np.array([0.1, 0.4, 0.7, 1.0])
+FUSED = frozenset({"elementwise", "layout", "reduction", "row", "gather", "single"})
 
 
 @pytest.fixture(autouse=True)
@@ -337,6 +340,11 @@ def work(what: str, outputs: Callable[[int], Any], size: int) -> dict[str, int]:
     stage("parse", lambda: parse_graph(text))
     for step in DEFAULT:
         graph = stage(step.name, lambda step=step, graph=graph: step.run(graph, context))
+    everything = Context(capabilities=Capabilities("everything", fuses=FUSED, views=frozenset({"reshape"})))
+    stage("fuse everything", lambda: FUSE.run(graph, everything))
+    assert everything.fusion is not None
+    stage("explain", lambda: list(everything.fusion.lines()))
+    graph = stage("fuse", lambda: FUSE.run(graph, context))
     plan = stage("schedule", lambda: make_plan(graph, context.capabilities, graph.guards))
     stage("memory", lambda: plan_memory(plan, context.capabilities))
     stage("show", lambda: listing(plan))
