@@ -7,8 +7,9 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,8 @@ from graphc.errors import (
     UnsupportedError,
 )
 from graphc_cupy import CupyBackend, code, nvrtc
-from graphc_cupy.steps import plain_stacks
+from graphc_cupy.products import plain_stacks
+from graphc_cupy.transposes import left_out
 
 backend_module = sys.modules["graphc_cupy.backend"]  # the package has a function of that name
 
@@ -149,6 +151,48 @@ def test_integer_products_wrap_around(backend: CupyBackend) -> None:
     x = gc.placeholder("x", (2, 2), gc.int32)
     array = np.full((2, 2), 2**30, np.int32)
     np.testing.assert_array_equal(gc.compile(x @ x, [x], backend=backend)(array), array @ array)
+
+
+def test_transposed_operands_of_products_are_not_written(device: InterpretingDevice) -> None:
+    x, y = gc.placeholder("x", ("n", 3)), gc.placeholder("y", (4, 3))
+    call = gc.compile([(x @ y.mT).mT @ x, x.mT], [x, y], backend=CupyBackend(device))
+    a, b = normal(6, 3), normal(4, 3, seed=1)
+    found, turned = call(a, b)
+    np.testing.assert_allclose(found, (a @ b.T).T @ a, rtol=1e-5)
+    np.testing.assert_array_equal(turned, a.T)
+    assert len(device.launched) == 1  # the result that is one
+
+
+def test_a_transposition_is_left_out_only_if_its_source_still_stands() -> None:
+    x, y = gc.placeholder("x", (4, 4)), gc.placeholder("y", (4, 4))
+    turned = (x @ y).mT
+    call = gc.compile([turned @ gc.exp(y), turned @ y], [x, y], backend=CupyBackend(InterpretingDevice()))
+    plan = call.plan.plan
+    (transposition,) = [step for step in plan.steps if "body" in step.attrs and step.inputs[0] not in plan.feeds]
+    (source,), (target,) = transposition.inputs, transposition.outputs
+
+    class Places:
+        sizes: Mapping[str, int] = MappingProxyType({})
+
+        def __init__(self, taken: int | None) -> None:
+            self.taken = taken  # the slot that is given the memory of the source, which has died
+
+        def pointer(self, slot: int) -> int:
+            return 1000 * (source if slot == self.taken else slot)
+
+        def scratch(self, step: Any) -> int:
+            return 0
+
+    assert left_out(plan, Places(None)) == {target: source}
+    later = plan.steps[plan.steps.index(transposition) + 1 :]
+    assert len(later) >= 2
+    for step in later:
+        kept = left_out(plan, Places(step.outputs[0]))
+        assert kept == ({} if step in later[: _last_reader(later, target) + 1] else {target: source})
+
+
+def _last_reader(steps: Sequence[Any], slot: int) -> int:
+    return max(at for at, step in enumerate(steps) if slot in step.inputs)
 
 
 def test_plain_stacks_have_as_few_axes_as_can_be() -> None:

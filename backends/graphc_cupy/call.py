@@ -10,8 +10,8 @@ from graphc.errors import StateLostError
 from graphc.ops.structure import print_value
 
 from .device import Device, Work
+from .lowered import Item, Print
 from .memory import BoundPlan, download, run
-from .steps import Item, Print
 
 
 class BoundCall:

@@ -18,7 +18,8 @@ from graphc.plan.memory import ALIGNMENT, pack
 
 from .checks import WORDS
 from .device import Device, Memory, Work
-from .steps import WORD, Lowered
+from .lowered import WORD, Lowered
+from .transposes import left_out
 
 
 class DeviceArray:
@@ -139,7 +140,7 @@ class BoundPlan:
         state: one array per entry of `plan.state`.
 
     Attributes:
-        device, sizes: see there.
+        device, sizes, transposed: as in `lowered.Bound`.
         arena_bytes: of the arena alone.
         feeds, results: staging arrays on the host, in the plan's order; results without repetition.
     """
@@ -187,6 +188,7 @@ class BoundPlan:
         self.feeds = self._views(self.feed_staging, plan.feeds, feed_offsets, self.feeds_at)
         self.results = self._views(self.result_staging, results, result_offsets, self.status_at)
         self._upload_fixed(scalars)
+        self.transposed: Mapping[int, int] = left_out(plan, self)
 
     def pointer(self, slot: int) -> int:
         """Where the elements of a slot are."""

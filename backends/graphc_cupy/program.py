@@ -11,6 +11,7 @@ from . import steps
 from .call import BoundCall
 from .code import Code, source_listing
 from .device import Device, Work
+from .lowered import Print
 from .memory import BoundPlan, Constants, DeviceArray
 
 
@@ -54,7 +55,7 @@ class CupyProgram:
         commit: list[Work] | None = None
         if plan.updated:
             works = [item for lowered in self._steps[plan.commit :] for item in lowered.bind(bound)]
-            commit = [*(work for work in works if not isinstance(work, steps.Print)), committed]
+            commit = [*(work for work in works if not isinstance(work, Print)), committed]
         distinct = list(dict.fromkeys(plan.results))
         order = [distinct.index(index) for index in plan.results]
         return BoundCall(bound, items, commit, order), bound.arena_bytes

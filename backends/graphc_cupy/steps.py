@@ -4,113 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any
 
-import numpy as np
-
-from graphc.ir import dims
 from graphc.ir.dims import Dim
 from graphc.ir.opdef import OpDef
 from graphc.ir.types import TensorType
-from graphc.lowering.kernel import Kernel
 from graphc.ops.fused import FUSED_OPS, reads_in_place
 from graphc.plan.data import Plan, Step
 
 from . import kernels
-from .checks import Check, finite, in_range
-from .code import Code, kernel_of, launch_text, needs_wide
+from .checks import finite, in_range
+from .code import Code, kernel_of
 from .cuda_printer import print_kernel
-from .device import Device, Matrix, Work
 from .kernels import BLOCK
-
-WORD = 8  # bytes
-
-
-class Print(NamedTuple):
-    """A value that a run shows: everything before it must be done, and all checks so far must have held."""
-
-    ptr: int
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    label: str
+from .lowered import WORD, Bound, Item, Lowered, LoweredStep, Print, PrintedStep
+from .products import FloatMatmul, IntegerMatmul
 
 
-Item: TypeAlias = Work | Print
-
-
-class Bound(Protocol):
-    """The memory of a plan whose sizes are known."""
-
-    device: Device
-    sizes: Mapping[str, int]
-
-    def pointer(self, slot: int) -> int:
-        """Where the elements of a slot are."""
-        ...
-
-    def status(self, step: Step) -> int:
-        """Where the words of the checks of a step are."""
-        ...
-
-    def scratch(self, step: Step) -> int:
-        """Memory that is a step's own while it runs."""
-        ...
-
-
-class Lowered(Protocol):
-    """A step, lowered.
-
-    Attributes:
-        step: of the plan.
-        checks: in the order of their words.
-    """
-
-    step: Step
-    checks: tuple[Check, ...]
-
-    def listing(self) -> list[str]:
-        """What it does, one call a line."""
-        ...
-
-    def bind(self, bound: Bound) -> Iterator[Item]:
-        """What it does at given sizes, prepared."""
-        ...
-
-
-class _Step:
-    """What most steps share.
-
-    Args:
-        plan, step: what is lowered.
-        code: kernels are added to it.
-    """
-
-    def __init__(self, plan: Plan, step: Step, code: Code) -> None:
-        self.step = step
-        self.code = code
-        self.inputs = [plan.slots[index].type for index in step.inputs]
-        self.outputs = [plan.slots[index].type for index in step.outputs]
-        self.checks: tuple[Check, ...] = ()
-
-    def shape(self, kind: TensorType, bound: Bound) -> tuple[int, ...]:
-        """A shape in numbers."""
-        return tuple(dims.evaluate(size, bound.sizes) for size in kind.shape)
-
-    def copied(self, bound: Bound) -> Iterator[Work]:
-        """The first input copied into the output, if they are not the same memory."""
-        source, target = bound.pointer(self.step.inputs[0]), bound.pointer(self.step.outputs[0])
-        nbytes = dims.evaluate(self.outputs[0].nbytes, bound.sizes)
-        if source != target and nbytes:
-            yield bound.device.prepare_copy(target, source, nbytes)
-
-    def launched(self, name: str, threads: int, pointers: Sequence[int], bound: Bound) -> Iterator[Work]:
-        """A hand-written kernel, unless there is nothing for it to do."""
-        if threads:
-            function = self.code.function(bound.device, name)
-            yield bound.device.prepare_launch(function, -(-threads // BLOCK), BLOCK, 0, pointers)
-
-
-class Copy(_Step):
+class Copy(LoweredStep):
     """`copy`: one slot into another."""
 
     def listing(self) -> list[str]:
@@ -120,35 +31,7 @@ class Copy(_Step):
         yield from self.copied(bound)
 
 
-class _Printed(_Step):
-    """A step that is a Kernel: what is printed is launched with all arrays, scratch and status if any, and sizes."""
-
-    kernel: Kernel
-
-    def listing(self) -> list[str]:
-        return [launch_text(launch) for launch in self.code.printed(self.kernel, wide=False).launches]
-
-    def arrays(self, bound: Bound) -> list[int]:
-        """The pointers of the kernel's inputs and outputs."""
-        return [bound.pointer(index) for index in (*self.step.inputs, *self.step.outputs)]
-
-    def bind(self, bound: Bound) -> Iterator[Item]:
-        wide = needs_wide(self.kernel, bound.sizes)
-        printed = self.code.printed(self.kernel, wide)
-        args = self.arrays(bound)
-        if printed.scratch != 0:
-            args.append(bound.scratch(self.step))
-        if self.kernel.checks:
-            args.append(bound.status(self.step))
-        args += [bound.sizes[name] for name in self.kernel.symbols]
-        for launch in printed.launches:
-            grid = dims.evaluate(launch.grid, bound.sizes)
-            if grid:
-                function = self.code.function(bound.device, launch.function, wide)
-                yield bound.device.prepare_launch(function, grid, launch.block, launch.shared_bytes, args)
-
-
-class Fused(_Printed):
+class Fused(PrintedStep):
     """`fused`, `fused_checked`."""
 
     def __init__(self, plan: Plan, step: Step, code: Code) -> None:
@@ -156,61 +39,12 @@ class Fused(_Printed):
         self.kernel = code.fused(step.attrs["body"], step.attrs["fusion"])
         self.checks = tuple(in_range(*check) for check in self.kernel.checks)
 
-
-class IntegerMatmul(_Printed):
-    """`matmul` of integers: a Kernel of our own."""
-
-    def __init__(self, plan: Plan, step: Step, code: Code) -> None:
-        super().__init__(plan, step, code)
-        name = code.unused_name("matmul")
-        self.kernel = code.add(kernels.integer_matmul(self.inputs[0], self.inputs[1], self.outputs[0], name))
-
-
-class FloatMatmul(_Step):
-    """`matmul` of floats: the device's library.
-
-    Args:
-        precision: as in `CompileOptions`.
-    """
-
-    def __init__(self, plan: Plan, step: Step, code: Code, precision: str) -> None:
-        super().__init__(plan, step, code)
-        self.precision = precision
-
-    def listing(self) -> list[str]:
-        return [f"cupy.matmul: {self.inputs[0]} @ {self.inputs[1]}, precision {self.precision}"]
-
     def bind(self, bound: Bound) -> Iterator[Item]:
-        left, right, out = (self.shape(kind, bound) for kind in (*self.inputs, *self.outputs))
-        target = bound.pointer(self.step.outputs[0])
-        dtype = self.outputs[0].dtype.numpy
-        if not prod(out):
-            return
-        if not left[-1]:
-            yield bound.device.prepare_fill(target, prod(out) * dtype.itemsize, 0)
-            return
-        pointers = (*(bound.pointer(index) for index in self.step.inputs), target)
-        matrices = [Matrix(ptr, shape) for ptr, shape in zip(pointers, plain_stacks(left, right, out), strict=True)]
-        yield bound.device.prepare_matmul(matrices[0], matrices[1], matrices[2], dtype, self.precision)
+        if self.step.outputs[0] not in bound.transposed:
+            yield from super().bind(bound)
 
 
-def plain_stacks(
-    left: tuple[int, ...], right: tuple[int, ...], out: tuple[int, ...]
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """The same product with as few axes as can be: of matrices, of equal stacks, or of stacks that broadcast."""
-    rank = len(out)
-    left, right = ((1,) * (rank - len(shape)) + shape for shape in (left, right))
-    (*stack, rows, inner), columns = left, right[-1]
-    if prod(right[:-2]) == 1:
-        many = prod(stack) * rows
-        return (many, inner), (inner, columns), (many, columns)
-    if left[:-2] == right[:-2]:
-        count = prod(stack)
-        return (count, rows, inner), (count, inner, columns), (count, rows, columns)
-    return left, right, out
-
-
-class ScatterAdd(_Step):
+class ScatterAdd(LoweredStep):
     """`scatter_add`: x is copied, then values are added in the order of their indices."""
 
     def __init__(self, plan: Plan, step: Step, code: Code) -> None:
@@ -235,7 +69,7 @@ class ScatterAdd(_Step):
         yield from self.launched(self.add, outer * inner if count else 0, [at, values, target, *sizes], bound)
 
 
-class CheckNumerics(_Printed):
+class CheckNumerics(PrintedStep):
     """`check_numerics`: a Kernel counts what is not finite, straight into the words of the check."""
 
     def __init__(self, plan: Plan, step: Step, code: Code) -> None:
@@ -255,7 +89,7 @@ class CheckNumerics(_Printed):
         yield from self.copied(bound)
 
 
-class PrintValue(_Step):
+class PrintValue(LoweredStep):
     """`print`: the run waits, and writes the value."""
 
     def listing(self) -> list[str]:
