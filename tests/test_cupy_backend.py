@@ -599,8 +599,9 @@ def test_equal_groups_are_one_kernel() -> None:
     h = x
     for _ in range(5):
         h = gc.tanh(h @ x + 1.0)
-    source = gc.compile(h, [x], backend=CupyBackend(InterpretingDevice())).plan.source()
-    assert source.count('extern "C" __global__') == 1
+    plan = gc.compile(h, [x], backend=CupyBackend(InterpretingDevice())).plan
+    assert plan.source().count('extern "C" __global__') == 1
+    assert (plan.stats["kernels"], plan.stats["launches"]) == (1, 10)
 
 
 def test_options_that_it_lacks_are_refused(device: InterpretingDevice) -> None:
@@ -610,6 +611,15 @@ def test_options_that_it_lacks_are_refused(device: InterpretingDevice) -> None:
         gc.compile(gc.print(a @ b), [a, b], backend=CupyBackend(device), options=options)
     for word in ("threads", "print", "stacks that broadcast"):
         assert word in str(caught.value)
+
+
+def test_a_forked_child_is_told_to_be_spawned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend_module, "CudaDevice", InterpretingDevice)
+    backend = CupyBackend()
+    assert backend.device() is backend.device()
+    monkeypatch.setattr(backend_module.os, "getpid", lambda: 1)
+    with pytest.raises(BackendError, match="does not outlive a fork"):
+        backend.device()
 
 
 def test_availability_is_told_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 
 from graphc import reference
 from graphc.backend import Capabilities
-from graphc.errors import StateLostError
+from graphc.errors import BackendError, StateLostError
 from graphc.ir.dtype import ANY
 from graphc.ir.types import TensorType
 from graphc.lowering.backend import Availability
@@ -47,6 +48,7 @@ class CupyBackend:
         self._device = device
         self._given = device is not None
         self._opening = threading.Lock()
+        self._process = 0  # that opened the GPU
 
     def info(self) -> Capabilities:
         """What the rest of the compiler may know."""
@@ -80,10 +82,22 @@ class CupyBackend:
         return CupyProgram(plan, options, self.device)
 
     def device(self) -> Device:
-        """The device; the GPU is opened by the first call."""
+        """The device; the GPU is opened by the first call.
+
+        Raises:
+            BackendError: a parent process has opened it.
+        """
         with self._opening:
             if self._device is None:
                 self._device = CudaDevice()
+                self._process = os.getpid()
+            if self._process not in (0, os.getpid()):
+                raise BackendError(
+                    "the GPU was opened by the parent process, and CUDA does not outlive a fork",
+                    expected="processes that open the GPU themselves",
+                    got=f"process {os.getpid()}, forked from {self._process} or a child of it",
+                    fix='multiprocessing.get_context("spawn") starts such processes',
+                )
             return self._device
 
     def allocate(self, type: TensorType) -> DeviceArray:

@@ -67,6 +67,10 @@ class Code:
         self._kernels[kernel.name] = _Entry(kernel, {})
         return kernel
 
+    def __len__(self) -> int:
+        """How many kernels there are."""
+        return len(self._kernels) + len(self._written)
+
     def unused_name(self, stem: str) -> str:
         """A name for the next kernel."""
         return f"k{len(self._kernels)}_{stem}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
@@ -80,6 +81,7 @@ class Constants:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._memory: Memory | None = None
+        self._uploading = threading.Lock()
         region = Region()
         self._offsets = {slot.index: region.place(_value(slot).nbytes) for slot in _of_kind(plan, SlotKind.CONSTANT)}
         self._nbytes = region.nbytes
@@ -90,13 +92,14 @@ class Constants:
         return self._memory.ptr + self._offsets[slot]
 
     def upload(self, device: Device) -> None:
-        """Copies them to the device, unless they are there."""
-        if self._memory is not None:
-            return
-        memory = allocate(device, self._nbytes)
-        arrays = [(offset, _value(self._plan.slots[index])) for index, offset in self._offsets.items()]
-        upload(device, ((memory.ptr + offset, array) for offset, array in arrays))
-        self._memory = memory
+        """Copies them to the device, unless they are there. Threads may bind a plan at the same time."""
+        with self._uploading:
+            if self._memory is not None:
+                return
+            memory = allocate(device, self._nbytes)
+            arrays = [(offset, _value(self._plan.slots[index])) for index, offset in self._offsets.items()]
+            upload(device, ((memory.ptr + offset, array) for offset, array in arrays))
+            self._memory = memory
 
 
 def _value(slot: Slot) -> np.ndarray:

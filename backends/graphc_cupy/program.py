@@ -32,6 +32,12 @@ class CupyProgram:
         self._constants = Constants(plan)
 
     @property
+    def stats(self) -> dict[str, int]:
+        """How many different kernels there are, and how many works a call starts, copies apart."""
+        launches = sum(text != "copy" for lowered in self._steps for text in lowered.listing())
+        return {"kernels": len(self._code), "launches": launches}
+
+    @property
     def source(self) -> str:
         """The CUDA C++, behind a header that lists what a run does."""
         lines = [f"plan {self.plan.name}: what a run does, in order"]
