@@ -19,6 +19,7 @@ from memory_device import InterpretingDevice
 
 import graphc as gc
 from graphc.errors import (
+    BackendError,
     NumericsError,
     OutOfMemoryError,
     OutOfRangeError,
