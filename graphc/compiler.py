@@ -70,6 +70,7 @@ class CompiledPlan:
         self.ledger = context.ledger
         self.options = context.options
         self.fusion = context.fusion
+        self._unfused = optimised if context.unfused is None else context.unfused
         self.passes = passes
         self.stages = stages
 
@@ -159,7 +160,7 @@ class CompiledPlan:
         return found or ["  nothing matched"]
 
     def _left(self) -> list[str]:
-        counted: Counter[Declined] = Counter(declined_rules(self.optimised, self.options))
+        counted: Counter[Declined] = Counter(declined_rules(self._unfused, self.options))
         found = [str(item) + (f" × {times}" if times > 1 else "") for item, times in counted.items()]
         for step in self.plan.steps:
             if step.op is not COPY:

@@ -318,6 +318,11 @@ REASONS: dict[str, tuple[tuple[tuple[Any, ...], ...], Callable[..., gc.Tensor], 
         lambda x: (lambda y: y * (y @ x))(gc.exp(x)) + (lambda y: gc.sin(y) + (gc.sin(y) @ x))(gc.cos(x)),
         {},
     ),
+    "it is used for every element and for every row": (
+        ((3, 1),),
+        lambda x: (lambda y: y + gc.sum(y, axis=1, keepdims=True))(gc.exp(x)),
+        {},
+    ),
     "all of it must be there before elements are picked": (
         ((3,),),
         lambda x: gc.take(gc.exp(x), gc.asarray([0, 1]), axis=0),

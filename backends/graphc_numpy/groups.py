@@ -20,6 +20,7 @@ from graphc.ir.types import TensorType
 from graphc.ops.fused import reads_in_place
 from graphc.plan.data import Step
 from graphc.plan.memory import aligned
+from graphc.plan.order import sort_steps
 from graphc.reference import bind_attrs, static_shape
 
 from . import emit
@@ -55,8 +56,21 @@ class _Chain:
 
 
 def computed(body: Graph) -> list[Tensor]:
-    """What a group computes, in order."""
-    return [node for node in body.nodes if node.op.kind is not Kind.SOURCE]
+    """What a group computes, in order: results that cannot take over an operand's memory as soon as they can be had.
+
+    Then the last reader of a value may take over its memory: of `relu(x)` and `x > 0`, relu is that.
+    """
+    nodes = [node for node in body.nodes if node.op.kind is not Kind.SOURCE]
+    numbers = {node: number for number, node in enumerate(nodes)}
+    results = set(body.results)
+    early = [node in results and not any(_alike(source, node) for source in node.inputs) for node in nodes]
+    readers: list[list[int]] = [[] for _ in nodes]
+    for node in nodes:
+        for source in dict.fromkeys(node.inputs):
+            if source in numbers:
+                readers[numbers[source]].append(numbers[node])
+    order, _ = sort_steps(readers, lambda number: (not early[number], number))
+    return [nodes[number] for number in order]
 
 
 def takes_over(attrs: Mapping[str, Any]) -> list[tuple[int, ...]]:

@@ -31,6 +31,7 @@ class Fuse:
             grouping.place(node)
         fusion = _Fusion(graph, grouping, context)
         new = fusion.run()
+        context.unfused = graph
         context.fusion = FusionReport(tuple(fusion.report), grouping.refused)
         return new
 

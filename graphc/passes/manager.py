@@ -28,6 +28,7 @@ class Context:
         ledger: where hits are written.
         limit: how many hits there may be, for bisection; decomposition is not optional, and goes on.
         fusion: what the fuse pass did, or `None` if it has not run.
+        unfused: the graph as the fuse pass found it.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Context:
         self.ledger = Ledger() if ledger is None else ledger
         self.limit = limit
         self.fusion: FusionReport | None = None
+        self.unfused: Graph | None = None
 
     @property
     def exhausted(self) -> bool:
