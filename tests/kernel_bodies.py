@@ -92,6 +92,13 @@ def _transposed() -> Body:
     return Graph([x, y], [gc.permute_dims(x, (1, 0)) - y]), "elementwise"
 
 
+@body("transposed matrices", *({"n": n, "m": m} for n in (0, 1, 40) for m in (1, 33)))
+def _transposed_matrices() -> Body:
+    x, y, b = inputs(("float64", (3, M, N)), ("bool", (3, M, N)), ("float64", (M,)))
+    turned = gc.permute_dims(gc.where(y, x, 0.5), (0, 2, 1))
+    return Graph([x, y, b], [turned + b, gc.permute_dims(y, (0, 2, 1))]), "elementwise"
+
+
 @body("slices", *({"n": n} for n in (0, 1, 9)))
 def _slices() -> Body:
     (x,) = inputs(f32(N, 24))
@@ -225,6 +232,13 @@ def _column_bodies(width: Any, sizes: tuple[dict[str, int], ...]) -> None:
 for _width in (2, 3, 33, 200):
     _column_bodies(_width, tuple({"n": n} for n in (1, 7, 129, 1000, 5000)))
 _column_bodies(M, tuple({"n": n, "m": m} for n in (1, 300, 3000) for m in (1, 5, 70)))
+
+
+@body("more reductions than shared memory has room for", {"n": 1, "m": 3}, {"n": 300, "m": 3}, {"n": 300, "m": 40})
+def _many_columns() -> Body:
+    (x,) = inputs(("float64", (N, M)))
+    sums = [gc.sum(x * float(factor), axis=0) for factor in range(1, 13)]
+    return Graph([x], [*sums, *(gc.argmax(x * float(factor), axis=0) for factor in (1, -1, 2, -2, 3))]), "reduction"
 
 
 @body("short columns", {"m": 1}, {"m": 1000}, {"m": 0})

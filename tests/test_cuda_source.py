@@ -281,6 +281,7 @@ def test_accesses_are_vectors_where_they_are_aligned() -> None:
     assert "const bool gc_aligned0 = gc_n1 % 4 == 0;" in symbolic
     assert "gc_load<4>(gc_in0 + (gc_i0 * gc_size1 + gc_j1), gc_count == 4 && gc_aligned0, gc_count)" in symbolic
     assert "gc_load" not in printed("transposed")
+    assert "gc_square0[gc_r * 33 + gc_x] = gc_in0[" in printed("transposed")
     assert re.search(r"\? gc_load<4>\(gc_in0 \+ \(gc_j1 \+ \(int\)gc_v\d+ \* 32\)\)", printed("gathered rows"))
 
 

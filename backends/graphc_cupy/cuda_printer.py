@@ -2,11 +2,12 @@
 
 Which thread does what stands in `schedule`. What follows from it here:
 
-A *flat* kernel has no reduced axes: a thread computes some neighbours on the innermost axis. In a kernel with reduced
-axes several threads serve one row, a point of the axes that are not reduced: each walks some positions of the reduced
-axes and combines what it finds, then the threads combine with each other, by shuffles in a warp and through shared
-memory in a block, and every one of them gets the result. Where rows are few and long, the reduced axes are cut into
-chunks: a launch leaves one partial result a chunk in scratch memory, and the next one begins by combining these.
+A *flat* kernel has no reduced axes: a thread computes some neighbours on the innermost axis. If it reads an array along
+another axis, as a transposition does, *tiles* of that go through shared memory. In a kernel with reduced axes several
+threads serve one row, a point of the axes that are not reduced: each walks some positions of the reduced axes and
+combines what it finds, then the threads combine with each other, by shuffles in a warp and through shared memory in a
+block, and every one of them gets the result. Where rows are few and long, the reduced axes are cut into chunks: a
+launch leaves one partial result a chunk in scratch memory, and the next one begins by combining these.
 
 The number of chunks and the order of combining follow from the sizes alone, and there are no atomics on values, so that
 the same sizes give the same bits.
@@ -14,17 +15,19 @@ the same sizes give the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from graphc.ir import dims
 from graphc.ir.dims import Dim
-from graphc.lowering.kernel import Axis, Check, Kernel, Load, Reduce, Stage, Store
+from graphc.lowering.kernel import Axis, Check, Kernel, Load, Stage, Store
 
-from .expressions import STORED_TYPES, VALUE_TYPES
-from .schedule import WARP, Schedule, ceil_div, choose, free_axes, kept_reads, positions, reduced_axes
+from .expressions import STORED_TYPES
+from .reduction_code import ReductionCode, reductions_of, scratch_size
+from .schedule import TILE, Schedule, choose, kept_reads, reduced_axes, turned_reads
 from .stage_code import Neighbours, StageCode, first_name, index_name, never_partial, used_values
-from .writer import Writer, comment_of, printable
+from .thread_code import ThreadCode
+from .writer import Writer, printable
 
 
 class Launch(NamedTuple):
@@ -68,15 +71,16 @@ def print_kernel(kernel: Kernel, wide: bool) -> Printed:
         wide: whether indices have 64 bits; else no array and no space may have more than 2³¹ - 2¹⁶ elements.
     """
     schedule = choose(kernel)
-    if schedule.kind == "flat":
+    if schedule.kind in ("flat", "tiles"):
         kernel = kernel._replace(stages=(Stage(True, tuple(kernel.instructions)),))
-        functions = [_Function(kernel, schedule, wide, f"gc_{kernel.name}").flat()]
+        function = _Function(kernel, schedule, wide, f"gc_{kernel.name}")
+        functions = [function.flat() if schedule.kind == "flat" else function.tiled()]
     elif schedule.chunks == 1:
         functions = [_Function(kernel, schedule, wide, f"gc_{kernel.name}").whole()]
     else:
         functions = _split(kernel, schedule, wide)
     source = "\n\n".join(text for text, _ in functions)
-    scratch = _scratch_size(kernel, schedule)
+    scratch = scratch_size(kernel, schedule)
     return Printed(f"{_heading(kernel, schedule)}\n{source}\n", tuple(launch for _, launch in functions), scratch)
 
 
@@ -96,28 +100,6 @@ def _split(kernel: Kernel, schedule: Schedule, wide: bool) -> list[tuple[str, La
     return functions
 
 
-def _reductions(stage: Stage) -> list[Reduce]:
-    return [instruction for instruction in stage.body if isinstance(instruction, Reduce)]
-
-
-def _partials(kernel: Kernel, schedule: Schedule) -> tuple[dict[int, Dim], Dim]:
-    """Where the partial results of each reduction begin in the scratch memory, and where all end, in bytes."""
-    states = dims.product(axis.size for axis in free_axes(kernel)) * schedule.chunks
-    dtypes = {i.dest: i.dtype for i in kernel.instructions if not isinstance(i, (Check, Store))}
-    offsets: dict[int, Dim] = {}
-    end: Dim = 0
-    for stage in kernel.stages:
-        for reduce in _reductions(stage):
-            offsets[reduce.dest] = end
-            size = 16 if reduce.op in ("argmin", "argmax") else dtypes[reduce.arg].itemsize
-            end = end + ceil_div(states * size, 64) * 64
-    return offsets, end
-
-
-def _scratch_size(kernel: Kernel, schedule: Schedule) -> Dim:
-    return 0 if schedule.chunks == 1 else _partials(kernel, schedule)[1]
-
-
 class _Function:
     """Prints one `__global__` function."""
 
@@ -127,35 +109,60 @@ class _Function:
         self._name = name
         self._code = StageCode(kernel, wide)
         self._out = Writer()
-        self._divided = 0
-        self._is_split = schedule.chunks != 1
+        self._reductions = ReductionCode(kernel, schedule, self._code, self._out)
+        self._threads = ThreadCode(kernel, schedule, self._code, self._out)
         self._kept = {
             read: f"gc_keep{number}" for number, read in enumerate(kept_reads(kernel) if schedule.kept else [])
         }
 
-    # --- the three kinds of functions -----------------------------------------------------------------------
+    # --- the kinds of functions -----------------------------------------------------------------------------
 
     def flat(self) -> tuple[str, Launch]:
         """All of a kernel without reduced axes."""
-        schedule, out = self._schedule, self._out
-        total = dims.product(positions(list(self._kernel.axes), schedule.vector))
-        unsigned = self._code.unsigned
-        out.line(f"const {unsigned} gc_thread = ({unsigned})blockIdx.x * {schedule.block} + threadIdx.x;")
-        out.line(f"if (gc_thread >= {self._code.size(total)}) return;")
-        self._place(list(self._kernel.axes), "gc_thread", schedule.vector)
+        grid = self._threads.neighbours()
         self._body(self._kernel.stages[0])
-        return self._finish(ceil_div(total, schedule.block))
+        return self._finish(grid)
+
+    def tiled(self) -> tuple[str, Launch]:
+        """All of a kernel that reads across its innermost axis: a block reads a square along the one."""
+        (stage,), inner = self._kernel.stages, self._kernel.axes[-1]
+        (across,) = (axis for axis in self._kernel.axes if axis.name == self._schedule.across)
+        grid = self._threads.corner(across)
+        turned = {load.dest: load for load in turned_reads(self._kernel)}
+        for dest, load in turned.items():
+            self._out.line(f"GC_SHARED({STORED_TYPES[load.dtype.name]}, gc_square{dest}, {TILE} * {TILE + 1});")
+        with self._in_tile(across, inner, "gc_p + gc_x", "gc_q + gc_r"):
+            for dest, load in turned.items():
+                self._out.line(f"gc_square{dest}[gc_r * {TILE + 1} + gc_x] = {self._code.element(load)};")
+        self._out.line("gc_synchronize();")
+        with self._in_tile(across, inner, "gc_p + gc_r", "gc_q + gc_x"):
+            for instruction in stage.body:
+                dest = instruction.dest if isinstance(instruction, Load) else -1
+                source = f"gc_square{dest}[gc_x * {TILE + 1} + gc_r]" if dest in turned else ""
+                self._code.write(self._out, instruction, source=source)
+        return self._finish(grid)
+
+    @contextmanager
+    def _in_tile(self, across: Axis, inner: Axis, first: str, second: str) -> Iterator[None]:
+        """The lines inside run for the points of a thread in its block's tile."""
+        self._out.line("#pragma unroll")
+        with self._out.braces(f"for (int gc_r = gc_y; gc_r < {TILE}; gc_r += {self._schedule.groups})"):
+            for axis, place in ((across, first), (inner, second)):
+                self._out.line(f"const {self._code.integer} {index_name(axis.name)} = {place};")
+            inside = [f"{index_name(axis.name)} < {self._code.index.operand(axis.size)}" for axis in (across, inner)]
+            with self._out.braces(f"if ({' && '.join(inside)})"):
+                yield
 
     def whole(self) -> tuple[str, Launch]:
         """All of a kernel with reduced axes in one launch."""
-        grid = self._find_row(chunked=False)
+        grid = self._threads.row(chunked=False)
         self._keep_reads()
         for stage in self._kernel.stages:
             if stage.full:
                 self._full_stage(stage)
-                for reduce in _reductions(stage):
-                    self._reduce_threads(reduce)
-                    self._name_result(reduce)
+                for reduce in reductions_of(stage):
+                    self._reductions.among_threads(reduce)
+                    self._reductions.name_value(reduce)
             else:
                 self._row_stage(stage, self._guard())
         return self._finish(grid)
@@ -169,7 +176,7 @@ class _Function:
         """
         stages = self._kernel.stages
         own = stages[end] if end < len(stages) else None
-        grid = self._find_row(chunked=own is not None)
+        grid = self._threads.row(chunked=own is not None)
         rows = [stage for stage in stages[:end] if not stage.full]
         needed = used_values([*rows, own] if own else rows)
         for number, stage in enumerate(stages[:end]):
@@ -177,100 +184,15 @@ class _Function:
                 effects = self._guard(first_chunk=own is not None) if number > done else "false"
                 self._row_stage(stage, effects)
                 continue
-            for reduce in _reductions(stage):
+            for reduce in reductions_of(stage):
                 if reduce.dest in needed:
-                    self._combine_partials(reduce)
+                    self._reductions.among_chunks(reduce)
         if own:
             self._full_stage(own)
-            for reduce in _reductions(own):
-                self._reduce_threads(reduce)
-                place = self._partial_place("gc_chunk")
-                self._out.line(f"if ({self._guard()}) {self._partial(reduce)}[{place}] = gc_r{reduce.dest};")
+            for reduce in reductions_of(own):
+                self._reductions.among_threads(reduce)
+                self._reductions.leave_partial(reduce, self._guard())
         return self._finish(grid)
-
-    # --- which thread does what -------------------------------------------------------------------------------
-
-    def _find_row(self, chunked: bool) -> Dim:
-        """Prints what a thread serves: row, lane, positions from `gc_begin` to `gc_end`; returns the grid."""
-        self._declare_positions()
-        return self._find_in_columns(chunked) if self._schedule.kind == "columns" else self._find_in_rows(chunked)
-
-    def _declare_positions(self) -> None:
-        length = dims.product(positions(reduced_axes(self._kernel), self._schedule.vector))
-        self._out.line(f"const {self._code.unsigned} gc_positions = {self._code.size(length)};")
-
-    def _find_in_rows(self, chunked: bool) -> Dim:
-        out, unsigned, schedule = self._out, self._code.unsigned, self._schedule
-        rows = dims.product(axis.size for axis in free_axes(self._kernel))
-        if schedule.groups > 1:
-            group = f"({unsigned})blockIdx.x * {schedule.groups} + threadIdx.x / {schedule.lanes}"
-            out.line(f"const {unsigned} gc_group = {group};")
-            out.line(f"const int gc_lane = threadIdx.x % {schedule.lanes};")
-            out.line(f"const bool gc_active = gc_group < {self._code.size(rows)};", "else there is nothing to write")
-            out.line(f"const {unsigned} gc_row = gc_active ? gc_group : 0;")
-        else:
-            out.line("const int gc_lane = threadIdx.x;")
-            out.line("const bool gc_active = true;")
-            self._declare_chunk(chunked, "blockIdx.x")
-            out.line(f"const {unsigned} gc_row = blockIdx.x{' / gc_chunks' if chunked else ''};")
-        self._declare_range(chunked)
-        self._place(free_axes(self._kernel), "gc_row", 1)
-        return ceil_div(rows, schedule.groups) * (schedule.chunks if chunked else 1)
-
-    def _declare_chunk(self, chunked: bool, block: str) -> None:
-        if self._is_split:
-            self._out.line(f"const {self._code.unsigned} gc_chunks = {self._code.size(self._schedule.chunks)};")
-        if chunked:
-            self._out.line(f"const {self._code.unsigned} gc_chunk = {block} % gc_chunks;")
-
-    def _declare_range(self, chunked: bool) -> None:
-        out, unsigned = self._out, self._code.unsigned
-        if not chunked:
-            out.line(f"const {unsigned} gc_begin = 0, gc_end = gc_active ? gc_positions : 0;")
-            return
-        out.line(f"const {unsigned} gc_share = (gc_positions + gc_chunks - 1) / gc_chunks;", "positions of a chunk")
-        out.line(f"const {unsigned} gc_begin = gc_chunk * gc_share;")
-        out.line(
-            f"const {unsigned} gc_limit = gc_begin + gc_share < gc_positions ? gc_begin + gc_share : gc_positions;"
-        )
-        out.line(f"const {unsigned} gc_end = gc_active ? gc_limit : 0;")
-
-    def _find_in_columns(self, chunked: bool) -> Dim:
-        out, unsigned, schedule = self._out, self._code.unsigned, self._schedule
-        *others, inner = free_axes(self._kernel)
-        tiles = dims.floordiv(inner.size + (schedule.lanes - 1), schedule.lanes)
-        out.line(f"const int gc_lane = threadIdx.x / {schedule.lanes};")
-        self._declare_chunk(chunked, "blockIdx.x")
-        out.line(f"const {unsigned} gc_tile = blockIdx.x{' / gc_chunks' if chunked else ''};")
-        self._place([*others, Axis("%itile", tiles, False)], "gc_tile", 1)
-        column = f"gc_itile * {schedule.lanes} + (int)(threadIdx.x % {schedule.lanes})"
-        out.line(f"const {self._code.integer} gc_column = {column};")
-        out.line(f"const bool gc_active = gc_column < {self._code.index.text(inner.size)};", "else: nothing to write")
-        out.line(f"const {self._code.integer} {index_name(inner.name)} = gc_active ? gc_column : 0;")
-        self._declare_range(chunked)
-        if self._is_split:
-            row: Dim = 0
-            for axis in (*others, inner):
-                row = row * axis.size + dims.symbol(axis.name)
-            out.line(f"const {unsigned} gc_row = {self._code.index.text(row)};")
-        blocks = dims.product([*(axis.size for axis in others), tiles])
-        return blocks * (schedule.chunks if chunked else 1)
-
-    def _place(self, axes: Sequence[Axis], linear: str, vector: int) -> None:
-        """Prints the indices on some axes at a linear position; the last is that of the first of some neighbours."""
-        sizes = [1 if size == 0 else size for size in positions(list(axes), vector)]  # with a 0, nothing runs
-        rest = linear
-        for number in reversed(range(len(axes))):
-            last = number == len(axes) - 1
-            name = first_name(axes[number].name) if vector > 1 and last else index_name(axes[number].name)
-            place = rest if number == 0 else f"{rest} % {self._code.size(sizes[number])}"
-            factor = f" * {vector}" if vector > 1 and last else ""
-            self._out.line(f"const {self._code.integer} {name} = ({self._code.integer})({place}){factor};")
-            if number:
-                self._divided += 1
-                quotient = f"{rest} / {self._code.size(sizes[number])}"
-                rest = f"gc_t{self._divided}"
-                self._out.line(f"const {self._code.unsigned} {rest} = {quotient};")
 
     def _guard(self, first_chunk: bool = False) -> str:
         """The condition that holds for one thread of a row."""
@@ -293,8 +215,8 @@ class _Function:
 
     def _full_stage(self, stage: Stage) -> None:
         """The loop of a thread over its positions."""
-        for reduce in _reductions(stage):
-            self._out.line(f"{self._state(reduce)} gc_a{reduce.dest} = {self._code.operator(reduce)}::identity();")
+        for reduce in reductions_of(stage):
+            self._reductions.begin(reduce)
         stride = self._schedule.stride
         if self._schedule.kept:
             self._out.line("#pragma unroll")
@@ -307,7 +229,7 @@ class _Function:
             if self._schedule.kept:
                 self._out.line(f"const {self._code.unsigned} gc_q = gc_lane + gc_m * {stride};")
                 self._out.line("if (gc_q >= gc_end) break;")
-            self._place(reduced_axes(self._kernel), "gc_q", self._schedule.vector)
+            self._threads.place(reduced_axes(self._kernel), "gc_q", self._schedule.vector)
             self._body(stage)
 
     def _unrolled(self) -> int:
@@ -325,7 +247,7 @@ class _Function:
         with self._out.braces(f"for (int gc_m = 0; gc_m < {steps}; ++gc_m)"):
             self._out.line(f"const {self._code.unsigned} gc_q = gc_lane + gc_m * {self._schedule.stride};")
             self._out.line("if (gc_q >= gc_end) break;")
-            self._place(reduced_axes(self._kernel), "gc_q", at.width)
+            self._threads.place(reduced_axes(self._kernel), "gc_q", at.width)
             if at.bounded:
                 size = self._code.index.text(self._kernel.axes[-1].size)
                 left = f"{size} - {first_name(at.axis)}"
@@ -338,58 +260,6 @@ class _Function:
         for instruction in stage.body:
             if guard != "false" or not isinstance(instruction, (Check, Store)):
                 self._code.write(self._out, instruction, guard)
-
-    # --- reductions ---------------------------------------------------------------------------------------------
-
-    def _state(self, reduce: Reduce) -> str:
-        kind = self._code.operator(reduce).partition("<")[2].removesuffix(">")
-        return f"gc_found<{kind}>" if reduce.op in ("argmin", "argmax") else kind
-
-    def _reduce_threads(self, reduce: Reduce) -> None:
-        """Combines what the threads of a row have found: `gc_a` becomes `gc_r`, the same for all of them."""
-        state, operator, number, schedule = (
-            self._state(reduce),
-            self._code.operator(reduce),
-            reduce.dest,
-            self._schedule,
-        )
-        if schedule.kind == "columns":
-            self._out.line(f"GC_SHARED({state}, gc_shared{number}, {schedule.block});")
-            call = (
-                f"gc_reduce_columns<{operator}, {schedule.lanes}, {schedule.groups}>(gc_a{number}, gc_shared{number})"
-            )
-        elif schedule.lanes > WARP:
-            self._out.line(f"GC_SHARED({state}, gc_shared{number}, {schedule.lanes // WARP});")
-            call = f"gc_reduce_block<{operator}, {schedule.lanes}>(gc_a{number}, gc_shared{number})"
-        else:
-            call = f"gc_reduce_lanes<{operator}, {schedule.lanes}>(gc_a{number})"
-        self._out.line(f"const {state} gc_r{number} = {call};", comment_of(reduce.op, reduce.origins))
-
-    def _name_result(self, reduce: Reduce) -> None:
-        place = ".place" if reduce.op in ("argmin", "argmax") else ""
-        self._out.line(f"const {VALUE_TYPES[reduce.dtype.name]} gc_v{reduce.dest} = gc_r{reduce.dest}{place};")
-
-    def _partial(self, reduce: Reduce) -> str:
-        state, offset = self._state(reduce), _partials(self._kernel, self._schedule)[0][reduce.dest]
-        return f"(({state}*)(gc_scratch + ({self._code.whole.text(offset)})))"
-
-    def _partial_place(self, chunk: str) -> str:
-        """Where the state of a chunk lies: so that neighbouring threads read neighbouring ones."""
-        if self._schedule.kind == "rows":
-            return f"gc_row * gc_chunks + {chunk}"
-        rows = dims.product(axis.size for axis in free_axes(self._kernel))
-        return f"{chunk} * {self._code.size(rows)} + gc_row"
-
-    def _combine_partials(self, reduce: Reduce) -> None:
-        """Combines the states of all chunks of a row."""
-        operator, number = self._code.operator(reduce), reduce.dest
-        self._out.line(f"{self._state(reduce)} gc_a{number} = {operator}::identity();")
-        header = f"for ({self._code.unsigned} gc_c = gc_lane; gc_c < gc_chunks; gc_c += {self._schedule.stride})"
-        with self._out.braces(header):
-            read = f"{self._partial(reduce)}[{self._partial_place('gc_c')}]"
-            self._out.line(f"gc_a{number} = {operator}::combine(gc_a{number}, {read});")
-        self._reduce_threads(reduce)
-        self._name_result(reduce)
 
     # --- the frame ----------------------------------------------------------------------------------------------
 
@@ -408,6 +278,6 @@ class _Function:
         kernel = self._kernel
         inputs = [f"const {STORED_TYPES[kind.dtype.name]}* gc_in{at}" for at, kind in enumerate(kernel.inputs)]
         outputs = [f"{STORED_TYPES[kind.dtype.name]}* gc_out{at}" for at, kind in enumerate(kernel.outputs)]
-        scratch = [] if _scratch_size(kernel, self._schedule) == 0 else ["unsigned char* gc_scratch"]
+        scratch = [] if scratch_size(kernel, self._schedule) == 0 else ["unsigned char* gc_scratch"]
         status = ["long long* gc_status"] if kernel.checks else []
         return [*inputs, *outputs, *scratch, *status, *(f"long long gc_n{at}" for at in range(len(kernel.symbols)))]

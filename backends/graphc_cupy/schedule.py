@@ -8,8 +8,11 @@ from graphc.ir import dims
 from graphc.ir.dims import Dim
 from graphc.lowering.kernel import Axis, Kernel, Load
 
-from .access import contiguous, values_in, vector_width
+from .access import contiguous, step, values_in, vector_width
 
+TILE = 32  # elements of a side
+_MOST_TURNED = 4  # squares of shared memory, of 8.25 KiB at most
+_NARROW = 8  # an axis that is known to be shorter is not worth a tile
 WARP = 32  # threads that exchange values without shared memory
 _FLAT_BLOCK = 256
 _ROW_BLOCK = 128  # threads of a block that serves several short rows
@@ -27,7 +30,8 @@ class Schedule(NamedTuple):
     """A mapping of a Kernel onto threads.
 
     Attributes:
-        kind: `"flat"`: a thread takes neighbours on the innermost axis. `"rows"`: the innermost axis is reduced, lanes
+        kind: `"flat"`: a thread takes neighbours on the innermost axis. `"tiles"`: a block takes a square of that and
+            the axis `across`, along which some reads are contiguous. `"rows"`: the innermost axis is reduced, lanes
             that are neighbours serve one point of the axes that are not. `"columns"`: it is not; neighbours serve
             neighbouring points, and lanes that stand `lanes` apart serve the same one.
         vector: how many neighbours on the innermost axis a thread takes at once.
@@ -35,6 +39,7 @@ class Schedule(NamedTuple):
         groups: rows: how many points a block serves. columns: how many threads serve a point.
         chunks: into how many parts the reduced axes are cut; 1: what is reduced is known within one launch.
         kept: how many vectors of each array that is read more than once a lane keeps in registers; 0: none.
+        across: see there.
     """
 
     kind: str
@@ -43,6 +48,7 @@ class Schedule(NamedTuple):
     groups: int
     chunks: Dim = 1
     kept: int = 0
+    across: str = ""
 
     @property
     def block(self) -> int:
@@ -79,8 +85,30 @@ def positions(axes: list[Axis], vector: int) -> list[Dim]:
 def choose(kernel: Kernel) -> Schedule:
     """The schedule of a Kernel."""
     if not reduced_axes(kernel):
+        across = _across(kernel)
+        if across:
+            return Schedule("tiles", 1, TILE, _FLAT_BLOCK // TILE, across=across)
         return Schedule("flat", vector_width(kernel), _FLAT_BLOCK, 1)
     return _rows(kernel) if kernel.axes[-1].reduced else _columns(kernel)
+
+
+def turned_reads(kernel: Kernel) -> list[Load]:
+    """What is read neither along the innermost axis nor at one place: always, and at places known beforehand."""
+    inner = kernel.axes[-1].name
+    loads = [i for i in kernel.instructions if isinstance(i, Load) and step(i.offset, inner) is None]
+    return [load for load in loads if load.when is None and not values_in(load.offset)]
+
+
+def _across(kernel: Kernel) -> str:
+    """The axis along which all turned reads are contiguous, if there are some and it is another than the innermost."""
+    if len(kernel.axes) < 2 or not 0 < len(turned := turned_reads(kernel)) <= _MOST_TURNED:
+        return ""
+    for axis in kernel.axes[:-1]:
+        sizes = (axis.size, kernel.axes[-1].size)
+        worth = not any(isinstance(size, int) and size < _NARROW for size in sizes)
+        if worth and all(step(load.offset, axis.name) == 1 for load in turned):
+            return axis.name
+    return ""
 
 
 def _rows(kernel: Kernel) -> Schedule:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from graphc.ir import dims
 from graphc.ir.dims import Dim
+from graphc.ir.dtype import DType
 from graphc.lowering.kernel import (
     AXIS_PREFIX,
     VALUE_PREFIX,
@@ -76,6 +77,10 @@ class StageCode:
         element = STORED_TYPES[load.dtype.name]
         return element if width == 1 else f"gc_vector<{element}, {width}>"
 
+    def dtype_of(self, value: int) -> DType:
+        """The dtype of a numbered value."""
+        return self._dtypes[value]
+
     def operator(self, reduce: Reduce) -> str:
         """The struct of the prelude that does a reduction."""
         return f"gc_{reduce.op}<{VALUE_TYPES[self._dtypes[reduce.arg].name]}>"
@@ -117,8 +122,8 @@ class StageCode:
 
     def _definition(self, instruction: Load | Index | Constant | Compute, source: str) -> tuple[str, str]:
         match instruction:
-            case Load(_, dtype, param, offset, when):
-                place = source or f"gc_in{param}[{self.index.text(offset)}]"
+            case Load(_, dtype, _, _, when):
+                place = source or self.element(instruction)
                 value = f"{place} != 0" if dtype.kind == "bool" else place
                 if when is not None and not source:
                     value = f"gc_v{when} ? {value} : ({VALUE_TYPES[dtype.name]})0"
@@ -196,11 +201,15 @@ class StageCode:
 
     def vector(self, load: Load, at: Neighbours, first: Expressions | None = None) -> str:
         """The expression that reads a vector, or an element."""
-        first = first or self._first_names(at.axis)
         if at.width == 1:
-            return f"gc_in{load.param}[{self.index.text(load.offset)}]"
+            return self.element(load)
+        first = first or self._first_names(at.axis)
         place = f"gc_in{load.param} + ({first.text(load.offset)})"
         return f"gc_load<{at.width}>({place}{self._extent(load.offset, at)})"
+
+    def element(self, load: Load) -> str:
+        """The expression that reads one element."""
+        return f"gc_in{load.param}[{self.index.text(load.offset)}]"
 
     def _extent(self, offset: Dim, at: Neighbours) -> str:
         """The further arguments of an access: whether it is whole, and how many elements it has at least."""
