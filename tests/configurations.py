@@ -8,6 +8,7 @@ import conftest
 from error_bound import NUMPY, Accuracy
 from host_device import HostDevice
 from kernel_backend import KernelBackend
+from small_groups import SmallGroups
 from tolerances import XLA
 
 from graphc.lowering import registry
@@ -79,6 +80,7 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
     Configuration("numpy", _numpy, *_POISONED, every=2),
     Configuration("numpy without passes", _numpy, *_POISONED, pipeline=LEGAL_ONLY, every=3),
     Configuration("numpy exact", _numpy, *_POISONED, options=CompileOptions("exact", verify=True), every=3),
+    Configuration("numpy groups", SmallGroups, "SmallGroups()", ("from small_groups import SmallGroups",), every=2),
     Configuration("kernels", _kernels, "KernelBackend()", ("from kernel_backend import KernelBackend",), every=2),
     Configuration(
         "printed",

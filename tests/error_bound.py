@@ -329,6 +329,11 @@ def _finest(call: Call, x: np.ndarray) -> Any:
 
 def _matmul(call: Call) -> np.ndarray:
     (x, y), (a, b) = call.values, call.errors
+    for this, its_error, other in ((x, a, np.isinf(y)), (y, b, np.isinf(x))):
+        zero_or_not = ((its_error > 0) & (np.abs(this) <= its_error)).astype(Wide)
+        product = np.matmul(zero_or_not, other) if this is x else np.matmul(other, zero_or_not)
+        if product.any():
+            raise Ambiguous("matmul: an infinity times what may be zero")
     scale = np.matmul(np.abs(x), np.abs(y))
     carried = np.matmul(np.abs(x), b) + np.matmul(a, np.abs(y)) + np.matmul(a, b)
     carried = np.where(np.isnan(carried), 0, carried)

@@ -27,7 +27,7 @@ from graphc.ir.tensor import Tensor, VariableNode
 from graphc.ir.walk import toposort
 
 SIZES = {"n": 3, "m": 2}
-OTHER_SIZES = ({"n": 1, "m": 4}, {"n": 5, "m": 2})
+OTHER_SIZES = ({"n": 1, "m": 4}, {"n": 5, "m": 2}, {"n": 0, "m": 3})
 PLANTS = 10
 OPS_IN_TURN = 2
 _FLOATS = ("float32", "float64") if IS_WIDER else ("float32",)

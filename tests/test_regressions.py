@@ -17,7 +17,7 @@ def _parameter(path: Path) -> object:
     return pytest.param(path, marks=[pytest.mark.requires(name) for name in needs], id=path.stem)
 
 
-@pytest.mark.parametrize("path", map(_parameter, SCRIPTS))
+@pytest.mark.parametrize("path", [_parameter(path) for path in SCRIPTS])
 def test_a_bug_stays_mended(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A script ends with `SystemExit` and both answers if the bug is back."""
     runpy.run_path(str(path))

@@ -144,6 +144,8 @@ def _chains(body: Graph, taken: Mapping[int, int]) -> list[_Chain]:
             dies = chain is not None and chain.result is None and last_use[operand] == position
             if dies and _alike(operand, node) and _permits(node, operand):
                 found = chain
+        if found is not None and number is not None and any(each.dtype is not node.dtype for each in found.nodes):
+            found = None  # the memory of a result is an array of one dtype
         if found is not None and number is not None and number in taken:
             source = body.parameters[taken[number]]
             found = found if _is_read_before(source, nodes, found.start) else None

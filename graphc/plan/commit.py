@@ -183,19 +183,23 @@ class _Commit:
             step = self.draft.steps[position]
             if not self.draft.is_elementwise(position) or step.op.name not in self.draft.capabilities.atomic:
                 continue
+            if self.draft.writes_result(position):  # beside what the writers read: results are no part of a commit
+                continue
             using = [reader for slot in step.outputs for reader in readers[slot]]
             if using and not any(map(self.draft.is_callers, step.inputs)) and late.issuperset(using):
                 late.add(position)
         return late
 
     def _torn(self, writers: Mapping[int, Sequence[int]], readers: Readers) -> set[int]:
-        """Direct writers whose new value goes into a result together with an old state.
+        """Direct writers whose new value goes into a result together with an old state, or beside another new one.
 
-        Results of new states are computed after all writers, when no old state is left.
+        Results of new states are computed after all writers: no old state is left then, and nothing can be written.
         """
         late = self.draft.downstream(self.direct, readers)
         using_old = (step for targets in writers.values() for target in targets for step in readers[target])
-        pending = [step for step in using_old if step in late and self.draft.writes_result(step)]
+        several = (step for step in late if len(self.draft.steps[step].outputs) > 1)
+        written = (step for step in several if not writers.keys().isdisjoint(self.draft.downstream([step], readers)))
+        pending = [step for step in (*using_old, *written) if step in late and self.draft.writes_result(step)]
         found: set[int] = set()
         seen: set[int] = set()
         while pending:

@@ -71,8 +71,9 @@ class _Printer:
         body = [line for node in dict.fromkeys((*sources, *graph.nodes)) for line in self._lines(node)]
         lines = ["", f"with gc.Graph({graph.name!r}) as graph:", *(f"    {line}" for line in body), ""]
         lines += [*self._call(), *self._comparison()]
-        outside = [line for line in sorted(self.imports) if not line.startswith(("import graphc", "from graphc"))]
-        inside = sorted(self.imports - set(outside), key=lambda line: (line.split()[0] == "from", line))
+        lines_of_imports = sorted(self.imports, key=lambda line: (line.split()[0] == "from", line))
+        outside = [line for line in lines_of_imports if not line.split()[1].startswith("graphc")]
+        inside = [line for line in lines_of_imports if line not in outside]
         note = textwrap.fill(self.setting.note, 100, initial_indent="# ", subsequent_indent="# ")
         return "\n".join([note, "", *outside, "", *inside, *lines, ""])
 
@@ -211,7 +212,7 @@ def _is_wrong(allowed: float) -> list[str]:
         f'    """Whether a dtype, a shape, or a number is another one, by more than {allowed!r}."""',
         "    return any(",
         f"        c.dtype != e.dtype or c.shape != e.shape or not np.allclose(c, e, 0, {allowed!r}, equal_nan=True)",
-        "        for c, e in zip(computed, expected)",
+        "        for c, e in zip(computed, expected, strict=True)",
         "    )",
         "",
     ]
