@@ -107,6 +107,28 @@ def test_adam_is_one_group_that_writes_its_three_variables(small_blocks: str) ->
             np.testing.assert_array_equal(session.snapshot().values[name], value, err_msg=name)
 
 
+def test_a_group_that_updates_from_a_feed_reads_a_copy_of_it(small_blocks: str) -> None:
+    """A commit reads no feeds; one copy of a gradient is less than one of each new value."""
+    with gc.Graph() as graph:
+        w = gc.Variable(np.ones(7, np.float32), name="w")
+        g = gc.placeholder("g", (7,))
+        train = gc.optim.Adam(0.1).minimize(gc.sum(w * g))
+    feed = np.linspace(-1, 1, 14, dtype=np.float32)[::2]
+    with gc.Session(graph, backend=Grouping(poison=True)) as session, gc.Session(graph, backend=Plain()) as plain:
+        step = session.compile(train, feeds=[g])
+        plan = step.plan.plan
+        copied = [plan.slots[s.inputs[0]].name for s in plan.steps if s.op.name == "copy"]
+        assert copied.count("g") == 1
+        assert not {"w", "adam/w/m", "adam/w/v"} & {
+            plan.slots[s.outputs[0]].name for s in plan.steps if s.op.name == "copy"
+        }
+        for _ in range(3):
+            step(feed)
+            plain.run(train, {g: feed})
+        for name, value in plain.snapshot().values.items():
+            np.testing.assert_array_equal(session.snapshot().values[name], value, err_msg=name)
+
+
 def test_feeds_may_be_strided(small_blocks: str) -> None:
     with gc.Graph():
         x, b = gc.placeholder("x", ("n", 4)), gc.placeholder("b", (4,))

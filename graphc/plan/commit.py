@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -43,6 +43,7 @@ class _Commit:
         self.rank = rank
         self.direct: dict[int, dict[int, int]] = {}
         self.copied: dict[int, None] = {}
+        self._keep_feeds(new_states)
         atomic = self._atomic_below() if new_states else []
         for value, target, origins, node_id in new_states:
             step = draft.writer.get(value)
@@ -57,6 +58,19 @@ class _Commit:
                 value = kept
             self.copied[draft.copy(value, target, origins, node_id)] = None
         self.staged = self._stages(atomic)
+
+    def _keep_feeds(self, new_states: Sequence[NewState]) -> None:
+        """Copies of the feeds that a step with several new values reads: fewer than copies of these would be."""
+        made = Counter(self.draft.writer[value] for value, *_ in new_states if value in self.draft.writer)
+        for position in [position for position, times in made.items() if times > 1]:
+            step = self.draft.steps[position]
+            if step.op.name not in self.draft.capabilities.atomic or self.draft.writes_result(position):
+                continue
+            kept = {}
+            for index in dict.fromkeys(filter(self.draft.is_callers, step.inputs)):
+                kept[index] = self.draft.new_slot(self.draft.slots[index].type, SlotKind.ARENA)
+                self.draft.copy(index, kept[index], step.origins, step.node_id)
+            step.inputs = tuple(kept.get(index, index) for index in step.inputs)
 
     def _stages(self, atomic: Sequence[bool]) -> dict[int, int]:
         """The `β·m` of `m ← β·m + g`: nobody else reads it, and it can be computed where m is."""
