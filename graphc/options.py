@@ -19,7 +19,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], int, str]] = {
     **dict.fromkeys(("strict", "deterministic", "verify"), ((bool,), 0, "True or False")),
     "memory_limit": ((int, type(None)), 0, "a number of bytes, or None for no limit"),
     "threads": ((int, type(None)), 1, "an int >= 1, or None to leave it to the backend"),
-    "cache": ((str, os.PathLike, type(None)), 0, "a folder, or None for no cache"),
+    "cache": ((str, os.PathLike, type(None)), 0, "a folder, or None for what the backend does by itself"),
     "dump": ((str, os.PathLike, type(None)), 0, "a folder, or None for no dumps"),
 }
 
@@ -42,7 +42,8 @@ class CompileOptions:
             things.
         deterministic: the same bits on the same machine and versions. The numpy backend always is.
         verify: check the graph against the specification of the IR between passes.
-        cache: a folder in which backends that compile machine code keep it from process to process.
+        cache: a folder in which backends that compile machine code keep it from process to process. With `None`, the cupy
+            backend keeps its modules in the user's folder for caches, and the jax backend keeps nothing.
         dump: a folder for numbered dumps of the graph around every pass.
     """
 
@@ -112,6 +113,20 @@ _SETTINGS = (
 def settings() -> dict[str, str]:
     """The variables of the environment that a bug report needs, as far as they are set."""
     return {name: os.environ[name] for name in _SETTINGS if name in os.environ}
+
+
+def user_cache() -> str:
+    """Our folder in the one that the system has for caches of this user."""
+    if os.name == "nt":
+        parent = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~")
+    else:
+        parent = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(parent, "graphc")
+
+
+def cuda_folders() -> list[str]:
+    """Where a CUDA toolkit may be installed, as far as variables of the environment say so."""
+    return [os.environ[name] for name in ("CUDA_PATH", "CUDA_HOME") if os.environ.get(name)]
 
 
 def default_options() -> CompileOptions:

@@ -95,12 +95,13 @@ def test_without_nvrtc_the_error_says_what_to_install(monkeypatch: pytest.Monkey
         nvrtc._library.__wrapped__()
 
 
-def test_the_folder_of_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GRAPHC_CACHE", str(tmp_path))
-    assert nvrtc.default_cache() == tmp_path
-    monkeypatch.delenv("GRAPHC_CACHE")
+@pytest.mark.requires("nvrtc")
+def test_without_a_folder_the_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert nvrtc.default_cache() == tmp_path / "graphc"
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    nvrtc.compile(translation_unit([KERNEL]), "sm_90", ["gc_double"])
+    (entry,) = (tmp_path / "graphc").iterdir()
+    assert entry.suffix == ".cubin"
 
 
 def test_spills_are_read_from_the_log() -> None:

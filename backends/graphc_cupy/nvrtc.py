@@ -9,7 +9,6 @@ import hashlib
 import importlib.util
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graphc.errors import BackendError
+from graphc.options import cuda_folders, user_cache
 
 from .prelude import SOURCE_NAME
 
@@ -54,7 +54,7 @@ def compile(source: str, arch: str, kernels: Sequence[str], cache: str | os.Path
         source: the prelude and printed kernels.
         arch: for example `"sm_90"`.
         kernels: names of the functions that it must hold.
-        cache: the folder of compiled code; `None`: `GRAPHC_CACHE`, or the user's folder for caches.
+        cache: the folder of compiled code; `None`: the user's folder for caches.
 
     Raises:
         BackendError: there is no NVRTC, it does not know the architecture, or the source is wrong.
@@ -67,7 +67,7 @@ def compile(source: str, arch: str, kernels: Sequence[str], cache: str | os.Path
             got=arch,
             fix="install a newer NVRTC for a newer GPU: pip install 'graphc[cuda13]'",
         )
-    folder = Path(cache) if cache is not None else default_cache()
+    folder = Path(user_cache() if cache is None else cache)
     path = folder / f"{cache_key(source, arch)}.cubin"
     compiled = _read(path)
     if compiled is None:
@@ -88,15 +88,6 @@ def cache_key(source: str, arch: str) -> str:
     """A name for compiled code: a digest of all that it depends on."""
     parts = [source, arch, *OPTIONS, version()]
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=20).hexdigest()
-
-
-def default_cache() -> Path:
-    """`GRAPHC_CACHE`, or the folder that the system has for caches of this user."""
-    if named := os.environ.get("GRAPHC_CACHE"):
-        return Path(named)
-    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
-        return Path(local) / "graphc" / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphc"
 
 
 def version() -> str:
@@ -149,9 +140,9 @@ def _candidates() -> Iterator[str]:
             yield from sorted((str(path) for path in Path(folder).glob(pattern)), reverse=True)
     if found := ctypes.util.find_library("nvrtc"):
         yield found
-    for root in (os.environ.get("CUDA_PATH"), os.environ.get("CUDA_HOME"), "/usr/local/cuda"):
-        if root:
-            yield from (str(path) for path in sorted(Path(root).glob("lib64/libnvrtc.so*")))
+    for root in (*cuda_folders(), "/usr/local/cuda"):
+        for pattern in ("lib64/libnvrtc.so*", "bin/nvrtc64_*.dll"):
+            yield from (str(path) for path in sorted(Path(root).glob(pattern)))
 
 
 def _check(library: ctypes.CDLL, code: int, what: str) -> None:
