@@ -42,8 +42,8 @@ class CompileOptions:
             things.
         deterministic: the same bits on the same machine and versions. The numpy backend always is.
         verify: check the graph against the specification of the IR between passes.
-        cache: a folder in which backends that compile machine code keep it from process to process. With `None`, the cupy
-            backend keeps its modules in the user's folder for caches, and the jax backend keeps nothing.
+        cache: a folder in which backends that compile machine code keep it from process to process. With `None`, the
+            cupy backend keeps its modules in the user's folder for caches, and the jax backend keeps nothing.
         dump: a folder for numbered dumps of the graph around every pass.
     """
 

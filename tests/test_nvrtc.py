@@ -78,6 +78,16 @@ def test_a_cache_that_cannot_be_written_is_none(tmp_path: Path, compilations: li
 
 
 @pytest.mark.requires("nvrtc")
+def test_a_gpu_that_nvrtc_does_not_know_yet_gets_ptx(tmp_path: Path) -> None:
+    compiled = compile_once(tmp_path, arch="sm_999")
+    newest = max(int(name[3:]) for name in nvrtc.architectures())
+    assert f".target sm_{newest}".encode() in compiled.cubin
+    assert compiled.cubin.endswith(b"\0")
+    assert list(compiled.usage) == ["gc_double"]
+    assert compile_once(tmp_path, arch="sm_999") == compiled
+
+
+@pytest.mark.requires("nvrtc")
 def test_errors_show_the_printed_line(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"kernels.cu\(3\): error: .*nothing(.|\n)*3 \| gc_out0\[0\] = nothing;"):
         compile_once(

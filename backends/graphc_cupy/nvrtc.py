@@ -40,7 +40,10 @@ class Usage(NamedTuple):
 
 
 class Compiled(NamedTuple):
-    """Machine code for one architecture, the compiler's messages, and what each function takes."""
+    """Machine code for one architecture, the compiler's messages, and what each function takes, as far as it is known.
+
+    `cubin` is PTX, as a text that ends with a zero, for a GPU that NVRTC does not know yet.
+    """
 
     cubin: bytes
     log: str
@@ -52,7 +55,7 @@ def compile(source: str, arch: str, kernels: Sequence[str], cache: str | os.Path
 
     Args:
         source: the prelude and printed kernels.
-        arch: for example `"sm_90"`.
+        arch: for example `"sm_90"`. For a GPU that is newer than NVRTC, this gives PTX, which the driver compiles.
         kernels: names of the functions that it must hold.
         cache: the folder of compiled code; `None`: the user's folder for caches.
 
@@ -60,13 +63,7 @@ def compile(source: str, arch: str, kernels: Sequence[str], cache: str | os.Path
         BackendError: there is no NVRTC, it does not know the architecture, or the source is wrong.
     """
     library = _library()
-    if arch not in supported(library):
-        raise BackendError(
-            f"NVRTC {version()} does not compile for {arch}",
-            expected="one of " + ", ".join(supported(library)),
-            got=arch,
-            fix="install a newer NVRTC for a newer GPU: pip install 'graphc[cuda13]'",
-        )
+    arch = _target(arch, supported(library))
     folder = Path(user_cache() if cache is None else cache)
     path = folder / f"{cache_key(source, arch)}.cubin"
     compiled = _read(path)
@@ -82,6 +79,21 @@ def compile(source: str, arch: str, kernels: Sequence[str], cache: str | os.Path
             fix='declare them extern "C" __global__',
         )
     return compiled
+
+
+def _target(arch: str, known: Sequence[str]) -> str:
+    """What to compile for: the GPU itself, or else the newest virtual architecture that it can run."""
+    if arch in known:
+        return arch
+    older = [name for name in known if int(name[3:]) < int(arch[3:])]
+    if older:
+        return "compute_" + max(older, key=lambda name: int(name[3:]))[3:]
+    raise BackendError(
+        f"NVRTC {version()} does not compile for {arch}",
+        expected="one of " + ", ".join(known),
+        got=arch,
+        fix="use an older NVRTC for an older GPU: pip install 'graphc[cuda12]'",
+    )
 
 
 def cache_key(source: str, arch: str) -> str:
@@ -165,7 +177,12 @@ def _compile(library: ctypes.CDLL, source: str, arch: str) -> Compiled:
         log = _bytes(library, program, "ProgramLog").rstrip(b"\0").decode(errors="replace")
         if code:
             raise _source_error(source, log)
-        return Compiled(_bytes(library, program, "CUBIN"), log, usage_of(log))
+        if arch.startswith("sm_"):
+            return Compiled(_bytes(library, program, "CUBIN"), log, usage_of(log))
+        ptx = _bytes(library, program, "PTX")
+        entries = re.findall(r"\.entry (\w+)", ptx.decode())
+        log += "".join(f"\nCompiling entry function '{name}'" for name in entries)  # as ptxas would have said
+        return Compiled(ptx, log, usage_of(log))
     finally:
         library.nvrtcDestroyProgram(ctypes.byref(program))
 
