@@ -23,6 +23,7 @@ from wrong_cases import first_wrong
 from graphc.ops.fused import FUSIONS
 
 CHUNK = 20
+TASKS = 25
 MOST_REPORTS = 10
 
 
@@ -52,8 +53,9 @@ def run(first: int, count: int, workers: int | None = None) -> int:
             _say(f"without {configuration.name}: {reason}")
     tally, reports, done, start = Tally.empty(), 0, 0, time.perf_counter()
     chunks = [range(at, min(at + CHUNK, first + count)) for at in range(first, first + count, CHUNK)]
-    # Forked children of a process with threads may hang; each worker is one core's.
-    with ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn")) as pool:
+    # Forked children of a process with threads may hang; what libraries keep of a thousand programs goes with a worker.
+    settings = {"mp_context": get_context("spawn"), "max_tasks_per_child": TASKS}
+    with ProcessPoolExecutor(workers or os.cpu_count(), **settings) as pool:
         pending = {pool.submit(work, chunk): chunk for chunk in chunks}
         for future in as_completed(pending):
             mine, found = future.result()
