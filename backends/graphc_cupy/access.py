@@ -78,14 +78,11 @@ def operands(instruction: Instruction) -> list[int]:
 
 def uniform_values(body: Iterable[Instruction], axis: str) -> set[int]:
     """The values of a full stage that are the same all along the axis."""
-    body = list(body)
-    own = {i.dest for i in body if not isinstance(i, (Check, Store))}
     found: set[int] = set()
+    varying: set[int] = set()
     for instruction in body:
-        if isinstance(instruction, (Check, Store, Reduce)):
-            continue
-        if is_uniform(instruction, axis, own - found):
-            found.add(instruction.dest)
+        if not isinstance(instruction, (Check, Store)):
+            (found if is_uniform(instruction, axis, varying) else varying).add(instruction.dest)
     return found
 
 
