@@ -153,7 +153,7 @@ def require_slopes(run: Run) -> int:
     for y, xs, gradients in run.case.slopes:
         nodes = toposort([y])
         rounded = all(run.case.styles.get(node) not in ("dyadic", "special") for node in nodes)
-        if any(node.op.name in _NO_SLOPE or (node.op.name in _KINKS and not rounded) for node in nodes):
+        if any(_has_no_slope(node) or (node.op.name in _KINKS and not rounded) for node in nodes):
             continue
         directions = {x: rng.standard_normal(run.arrays[x].shape).astype(Wide) for x in xs}
         far_left, left, here, right, far_right = (_along(run, y, directions, at * _STEP) for at in _STEPS)
@@ -176,8 +176,14 @@ def require_slopes(run: Run) -> int:
 
 _STEP = Wide(2.0**-16)
 _CONSTANTS = 4 * np.finfo(np.float32).eps  # constants of gradients are rounded, as 2/√π in that of erf
+
+
+def _has_no_slope(node: Tensor) -> bool:
+    return node.op.name in _NO_SLOPE or (node.op.name == "astype" and node.dtype.kind == "bool")
+
+
 _NO_SLOPE = ("stop_gradient", "equal", "not_equal")
-"""Their gradient is another than the slope on purpose, or the value at one point is no limit."""
+"""Their gradient is another than the slope on purpose, or the value at one point is no limit; so is `x != 0`."""
 _KINKS = ("abs", "max", "maximum", "min", "minimum", "relu")
 """At ties, which numbers with few digits have often, what is composed of them has another slope than its parts say."""
 _STEPS = (-1, -0.5, 0, 0.5, 1)

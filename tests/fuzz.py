@@ -58,6 +58,9 @@ def run(first: int, count: int, workers: int | None = None) -> int:
     with ProcessPoolExecutor(workers or os.cpu_count(), **settings) as pool:
         pending = {pool.submit(work, chunk): chunk for chunk in chunks}
         for future in as_completed(pending):
+            if (error := future.exception()) is not None:  # the tests themselves are wrong: no use in going on
+                pool.shutdown(cancel_futures=True)
+                raise error
             mine, found = future.result()
             tally += mine
             done += len(pending[future])

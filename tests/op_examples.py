@@ -80,5 +80,6 @@ OP_EXAMPLES: dict[str, Callable[[Leaf], Tensor]] = {
     "softmax_cross_entropy_grad": _gradient_of_losses,
     "softplus": lambda leaf: gc.nn.softplus(leaf("float32", _SHAPE)),
     "stop_gradient": lambda leaf: gc.stop_gradient(leaf("float32", _SHAPE)),
+    "where": lambda leaf: gc.where(leaf("bool", _SHAPE), leaf("float32", _SHAPE), leaf("float32", _SHAPE)),
     "take": lambda leaf: gc.take(leaf("float32", _SHAPE), _ROWS, axis=1),
 }

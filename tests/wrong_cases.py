@@ -191,7 +191,7 @@ def _differences(problem: Problem, y: Tensor, x: Tensor) -> np.ndarray:
     for at in np.ndindex(result.shape):
         ends = []
         for sign in (1, -1):
-            moved = problem.values[x].astype(Wide)
+            moved = np.array(problem.values[x], Wide)
             moved[at] += sign * step
             ends.append(wide_values([y], {**problem.values, x: moved}, problem.sizes)[0])
         result[at] = (ends[0] - ends[1]) / (2 * step)
