@@ -22,7 +22,8 @@ from graphc.plan.data import Plan, Slot, SlotKind, Step
 from graphc.plan.memory import pack
 
 from . import emit
-from .groups import GroupText, Names, Size, computed, group_text
+from .group_code import GroupText, Names, Size, group_text
+from .groups import computed
 
 _CHUNK = 250  # ops: CPython compiles a long function in more than linear time
 _BUFFER = 2048  # elements: NumPy copies broadcast operands in such pieces; 8192, its default, are no faster
