@@ -25,9 +25,9 @@ def _function(code: Code, device: Any, name: str, wide: bool = False) -> Any:
     return found(code, device, name, wide)
 
 
-def interpreted(monkeypatch: pytest.MonkeyPatch) -> InterpretingDevice:
+def interpreted(monkeypatch: pytest.MonkeyPatch, atomic: bool = False) -> InterpretingDevice:
     """A device on which the Kernel interpreter runs what would be compiled."""
-    device, bind = InterpretingDevice(), CupyProgram.bind
+    device, bind = InterpretingDevice(atomic), CupyProgram.bind
 
     def bind_sizes(program: CupyProgram, sizes: Mapping[str, int], *state: Any) -> Any:
         device.sizes = dict(sizes)

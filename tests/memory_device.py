@@ -5,6 +5,7 @@ is full of NaN bytes, and no work may touch an address outside of living memory.
 """
 
 import ctypes
+import sys
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -29,16 +30,20 @@ def quiet_matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
 
 
 class Block:
-    """Memory that is known to its device while it lives."""
+    """Memory that its device keeps until it has done all work that was asked for while somebody else did, too."""
 
-    def __init__(self, nbytes: int) -> None:
+    def __init__(self, nbytes: int, freed: Callable[[int], object]) -> None:
         self.bytes = np.full(nbytes + 64, POISON, np.uint8)
         self.ptr = self.bytes.ctypes.data + -self.bytes.ctypes.data % 64
-        self.end = self.ptr + nbytes
+        weakref.finalize(self, freed, self.ptr)
 
 
 class MemoryDevice:
     """Host memory as a device. Subclasses launch kernels.
+
+    Args:
+        atomic: work is put into the queue by C code alone, and done out of reach of signals, as on a GPU; it cannot be
+            made to fail then.
 
     Attributes:
         compiled: functions of every translation unit that was loaded.
@@ -50,13 +55,15 @@ class MemoryDevice:
     name = "a device for tests"
     architecture = "sm_90"
 
-    def __init__(self) -> None:
+    def __init__(self, atomic: bool = False) -> None:
+        self.atomic = atomic
         self.compiled: list[list[str]] = []
         self.launched: list[str] = []
         self.fail: Callable[[str], object] = lambda what: None
         self.capacity = 1 << 40
         self.dead = False
-        self._blocks: weakref.WeakSet[Block] = weakref.WeakSet()
+        self._blocks: dict[int, tuple[int, np.ndarray]] = {}  # start → end, bytes
+        self._freed: list[int] = []
         self._queue: list[Callable[[], object]] = []
 
     def enter(self) -> None:
@@ -65,8 +72,8 @@ class MemoryDevice:
     def alloc(self, nbytes: int) -> Block:
         if nbytes > self.capacity:
             raise MemoryError(f"{nbytes} of {self.capacity} bytes")
-        block = Block(max(nbytes, 1))
-        self._blocks.add(block)
+        block = Block(max(nbytes, 1), self._freed.append)
+        self._blocks[block.ptr] = (block.ptr + nbytes, block.bytes)
         return block
 
     def alloc_staging(self, nbytes: int) -> np.ndarray:
@@ -101,9 +108,17 @@ class MemoryDevice:
     def synchronize(self) -> None:
         if self.dead:
             raise RuntimeError("the device does not answer")
+        trace, profile = sys.gettrace(), sys.getprofile()
+        if self.atomic:
+            sys.setprofile(None)
+            sys.settrace(None)
         queue, self._queue[:] = list(self._queue), []
         for work in queue:
             work()
+        while self._freed:
+            del self._blocks[self._freed.pop()]
+        sys.settrace(trace)
+        sys.setprofile(profile)
 
     def array(self, ptr: int, shape: Sequence[int], dtype: Any) -> np.ndarray:
         """Memory at an address."""
@@ -115,7 +130,7 @@ class MemoryDevice:
 
     def require(self, ptr: int, nbytes: int) -> None:
         """Holds an address range to living memory."""
-        inside = any(block.ptr <= ptr and ptr + nbytes <= block.end for block in self._blocks)
+        inside = any(start <= ptr and ptr + nbytes <= end for start, (end, _) in self._blocks.items())
         assert inside or not nbytes, f"{nbytes} bytes at {ptr:#x} are outside of all memory"
 
     def _move(self, source: int, target: int, nbytes: int, ptr: int, staging: Any) -> None:
@@ -123,6 +138,9 @@ class MemoryDevice:
         ctypes.memmove(target, source, nbytes)
 
     def _later(self, what: str, work: Callable[[], object]) -> Callable[[], object]:
+        if self.atomic:
+            return partial(self._queue.append, work)
+
         def start() -> None:
             if self.dead:
                 raise RuntimeError("the device does not answer")
@@ -170,8 +188,8 @@ class InterpretingDevice(MemoryDevice):
         sizes: of the plan that is being bound: arrays of kernels may have sizes that their code does not need.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, atomic: bool = False) -> None:
+        super().__init__(atomic)
         self.sizes: Mapping[str, int] = {}
 
     def prepare_launch(

@@ -352,7 +352,9 @@ class Interruptions:
         if event == "line":
             self._pass_point(f"{frame.f_code.co_name} line")
         name = frame.f_code.co_filename
-        ours = "graphc_numpy" in name or "graphc_jax" in name or name.startswith("<graphc plan")
+        ours = any(f"graphc_{backend}" in name for backend in ("cupy", "jax", "numpy")) or name.startswith(
+            "<graphc plan"
+        )
         cleans_up = name.endswith("x64.py")
         return self._trace if ours and not cleans_up else None
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from graphc import reference
 from graphc.backend import Capabilities
-from graphc.errors import BackendError, StateLostError
+from graphc.errors import BackendError
 from graphc.ir.dtype import ANY
 from graphc.ir.types import TensorType
 from graphc.lowering.backend import Availability
@@ -22,7 +22,8 @@ from graphc.plan.data import Plan, Step
 
 from . import steps
 from .device import CudaDevice, Device
-from .memory import DeviceArray, download, upload
+from .failures import require_alive, state_lost
+from .memory import DeviceArray, download, prepare_upload, run
 from .program import CupyProgram
 
 _CAPABILITIES = Capabilities(
@@ -87,18 +88,24 @@ class CupyBackend:
         Raises:
             BackendError: a parent process has opened it.
         """
+        if self._device is None:
+            self._open()
+        assert self._device is not None
+        if self._process not in (0, os.getpid()):
+            raise BackendError(
+                "the GPU was opened by the parent process, and CUDA does not outlive a fork",
+                expected="processes that open the GPU themselves",
+                got=f"process {os.getpid()}, forked from {self._process} or a child of it",
+                fix='multiprocessing.get_context("spawn") starts such processes',
+            )
+        return self._device
+
+    def _open(self) -> None:
+        """Opens the GPU, in one thread alone."""
         with self._opening:
             if self._device is None:
-                self._device = CudaDevice()
                 self._process = os.getpid()
-            if self._process not in (0, os.getpid()):
-                raise BackendError(
-                    "the GPU was opened by the parent process, and CUDA does not outlive a fork",
-                    expected="processes that open the GPU themselves",
-                    got=f"process {os.getpid()}, forked from {self._process} or a child of it",
-                    fix='multiprocessing.get_context("spawn") starts such processes',
-                )
-            return self._device
+                self._device = CudaDevice()
 
     def allocate(self, type: TensorType) -> DeviceArray:
         """An array for a variable, zeroed."""
@@ -112,18 +119,25 @@ class CupyBackend:
     def to_device(
         self, pairs: Sequence[tuple[DeviceArray, np.ndarray]], committed: Callable[[], object] | None = None
     ) -> None:
-        """Copies into the arrays of variables; all copies are started in one call of C code."""
+        """Copies into the arrays of variables; all copies are started in one call of C code.
+
+        Raises:
+            StateLostError: the device failed.
+        """
         device = self.device()
         device.enter()
+        held, works = prepare_upload(device, ((target.ptr, source) for target, source in pairs))
         try:
-            upload(device, ((target.ptr, source) for target, source in pairs), committed)
+            run(works if committed is None else [*works, committed])
         except Exception as error:
-            raise StateLostError(
-                f"{device.name} failed while variables were written",
-                expected="a device that goes on working",
-                got=f"{type(error).__name__}: {error}",
-                fix="restore a snapshot; if the device goes on failing, do so in a new process",
-            ) from error
+            raise state_lost(device, error) from error
+        try:
+            device.synchronize()
+        except Exception as error:
+            require_alive(device, error)
+            raise
+        finally:
+            del held
 
     def to_host(self, array: DeviceArray) -> np.ndarray:
         """A fresh copy."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from graphc.errors import StateLostError
 from graphc.ops.structure import print_value
 
-from .device import Device, Work
+from .device import Work
+from .failures import require_alive, state_lost
 from .lowered import Item, Print
 from .memory import BoundPlan, download, run
 
@@ -115,7 +115,7 @@ class BoundCall:
         try:
             run(self._commit)
         except Exception as error:
-            raise _lost(self._device, error) from error
+            raise state_lost(self._device, error) from error
 
     def _take_results(self) -> list[np.ndarray]:
         if self._finish is not None:
@@ -143,18 +143,5 @@ class BoundCall:
                 raise error
 
     def _require_alive(self, error: Exception) -> None:
-        """A device that has failed answers nothing any more; its memory is gone."""
-        try:
-            self._device.synchronize()
-        except Exception:
-            raise _lost(self._device, error) from error
+        require_alive(self._device, error)
         self._in_flight = False
-
-
-def _lost(device: Device, error: Exception) -> StateLostError:
-    return StateLostError(
-        f"{device.name} failed, and with it went the variables",
-        expected="a device that goes on working",
-        got=f"{type(error).__name__}: {error}",
-        fix="restore a snapshot; if the device goes on failing, do so in a new process",
-    )

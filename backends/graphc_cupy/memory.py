@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -93,8 +93,12 @@ class Constants:
 
     def upload(self, device: Device) -> None:
         """Copies them to the device, unless they are there. Threads may bind a plan at the same time."""
+        if self._memory is None:
+            self._upload_alone(device)
+
+    def _upload_alone(self, device: Device) -> None:
         with self._uploading:
-            if self._memory is not None:
+            if self._memory is not None:  # another thread was faster
                 return
             memory = allocate(device, self._nbytes)
             arrays = [(offset, _value(self._plan.slots[index])) for index, offset in self._offsets.items()]
@@ -116,12 +120,18 @@ def run(works: Iterable[Work]) -> None:
     deque(map(operator.call, works), 0)
 
 
-def upload(device: Device, pairs: Iterable[tuple[int, np.ndarray]], last: Callable[[], object] | None = None) -> None:
-    """Copies arrays to addresses, and waits. `last` is called when all copies are under way, as part of them."""
-    held = [(ptr, np.ascontiguousarray(array)) for ptr, array in pairs]
-    works: list[Work] = [device.prepare_copy_in(ptr, array) for ptr, array in held if array.nbytes]
-    run(works if last is None else [*works, last])
+def prepare_upload(device: Device, pairs: Iterable[tuple[int, np.ndarray]]) -> tuple[list[np.ndarray], list[Work]]:
+    """Copies of arrays to addresses; the arrays that are read until they are complete, and the works."""
+    held = [(ptr, np.ascontiguousarray(array)) for ptr, array in pairs if array.nbytes]
+    return [array for _, array in held], [device.prepare_copy_in(ptr, array) for ptr, array in held]
+
+
+def upload(device: Device, pairs: Iterable[tuple[int, np.ndarray]]) -> None:
+    """Copies arrays to addresses, and waits."""
+    held, works = prepare_upload(device, pairs)
+    run(works)
     device.synchronize()
+    del held
 
 
 def download(device: Device, ptr: int, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
