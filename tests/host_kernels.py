@@ -122,8 +122,10 @@ class Batch:
                 library = host_cuda.finish(process)
                 self.functions.update({name: library.function(name) for name in functions})
 
-    def run(self, case: Case, wide: bool = False, reverse: bool = False) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Outputs, and the two status words of every check."""
+    def run(
+        self, case: Case, wide: bool = False, reverse: bool = False, over: Mapping[int, int] | None = None
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Outputs, and the two status words of every check; `over`: which output takes the memory of which input."""
         kernel, printed = case.kernel, self.add(case.kernel, wide)
         device = HostDevice(reverse)
         shapes = [tuple(dims.evaluate(size, case.sizes) for size in kind.shape) for kind in kernel.outputs]
@@ -131,7 +133,10 @@ class Batch:
             _Array(device, np.empty(shape, kind.dtype.numpy))
             for shape, kind in zip(shapes, kernel.outputs, strict=True)
         ]
-        arrays = [*(_Array(device, array, fill=True) for array in case.inputs), *outputs]
+        given = [_Array(device, array, fill=True) for array in case.inputs]
+        for output, source in (over or {}).items():
+            outputs[output] = given[source]
+        arrays = [*given, *outputs]
         if printed.printed.scratch != 0:
             size = dims.evaluate(printed.printed.scratch, case.sizes)
             arrays.append(_Array(device, np.empty(size, np.uint8)))

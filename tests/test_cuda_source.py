@@ -184,6 +184,22 @@ def test_long_sums_are_added_up_in_many_parts(axis: int | None) -> None:
     assert (np.abs(got - wide.sum(axis)) <= 128 * np.finfo(np.float32).eps * np.abs(wide).sum(axis)).all()
 
 
+@pytest.mark.requires("cxx")
+@pytest.mark.parametrize("shape", [(), (N,), (N, 3)], ids=str)
+def test_a_result_may_lie_where_an_operand_is_still_to_be_read(shape: tuple[dims.Dim, ...]) -> None:
+    x, y, z = inputs(f32(*shape), f32(*shape), f32(*shape))
+    graph = Graph([x, y, z], [x + x, x * y, x * z, y - z])
+    kernel = build_kernel(graph, "elementwise", "k")
+    batch = Batch()
+    batch.add(kernel)
+    batch.compile()
+    for n in (1, 4, 5, 300):
+        case = interpreted(f"n = {n}", kernel, arrays(graph, {"n": n}), {"n": n})
+        got, _ = batch.run(case, over={0: 2, 1: 1, 2: 0})
+        for mine, expected in zip(got, case.expected or [], strict=True):
+            assert_close(mine, expected, VALUES["exact"], case.label)
+
+
 CASTS = {
     "int8": [-128, 127, 0, -128, 127, 127, -1, 0],
     "uint8": [0, 255, 0, 0, 255, 200, 0, 0],

@@ -64,24 +64,34 @@ class Printed(NamedTuple):
 def print_kernel(kernel: Kernel, wide: bool) -> Printed:
     """Prints a Kernel.
 
-    An output may share the memory of an input that has its offsets, if the kernel has no reduced axes.
+    An output may share the memory of an input if the kernel has no reduced axes and reads that input at the offset at
+    which it writes the output: a thread writes when it has read.
 
     Args:
         kernel: the kernel.
         wide: whether indices have 64 bits; else no array and no space may have more than 2³¹ - 2¹⁶ elements.
     """
     schedule = choose(kernel)
-    if schedule.kind in ("flat", "tiles"):
+    whole = f"gc_{kernel.name}"
+    if not reduced_axes(kernel):
         kernel = kernel._replace(stages=(Stage(True, tuple(kernel.instructions)),))
-        function = _Function(kernel, schedule, wide, f"gc_{kernel.name}")
-        functions = [function.flat() if schedule.kind == "flat" else function.tiled()]
+    kernel = kernel._replace(stages=tuple(map(_writing_last, kernel.stages)))
+    if schedule.kind == "flat":
+        functions = [_Function(kernel, schedule, wide, whole).flat()]
+    elif schedule.kind == "tiles":
+        functions = [_Function(kernel, schedule, wide, whole).tiled()]
     elif schedule.chunks == 1:
-        functions = [_Function(kernel, schedule, wide, f"gc_{kernel.name}").whole()]
+        functions = [_Function(kernel, schedule, wide, whole).whole()]
     else:
         functions = _split(kernel, schedule, wide)
     source = "\n\n".join(text for text, _ in functions)
     scratch = scratch_size(kernel, schedule)
     return Printed(f"{_heading(kernel, schedule)}\n{source}\n", tuple(launch for _, launch in functions), scratch)
+
+
+def _writing_last(stage: Stage) -> Stage:
+    """The stage with its stores at the end: what they write may lie where something else is still to be read."""
+    return stage._replace(body=tuple(sorted(stage.body, key=lambda instruction: isinstance(instruction, Store))))
 
 
 def _heading(kernel: Kernel, schedule: Schedule) -> str:
