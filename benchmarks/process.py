@@ -63,7 +63,7 @@ class RunnerProcess:
 
     def __init__(self, task: Task, variables: Mapping[str, str]) -> None:
         self.pipe, theirs = Pipe()
-        self.output = tempfile.TemporaryFile()
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115 - until `stop`
         command = [sys.executable, "-m", "benchmarks.worker", str(theirs.fileno())]
         with _on_cores(task.threads):
             self.process = subprocess.Popen(
