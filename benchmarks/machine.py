@@ -147,7 +147,7 @@ RUNNERS = [
 
 
 def rates(harness: Harness) -> dict[str, Any]:
-    """Bytes a second that copies move, by the bytes that they touch, and flops a second of a matrix product, at best."""
+    """At best: bytes a second of copies, by the bytes that they touch, and flops a second of a matrix product."""
     size = harness.settings.size
     device = "gpu" if size == "gpu" else "cpu"
     [runner] = [runner for runner in RUNNERS if runner.device == device]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from benchmarks.report import fastest, ratio, seconds
 from benchmarks.workload import GROUPS, BenchmarkError
 
 _INK, _QUIET, _PAPER = "#22262b", "#9aa3ad", "#ffffff"
+_FAR_LEFT = 1 / 32  # of the plot of speeds
 _FASTER, _SLOWER = "#1a936f", "#d1495b"
 _OURS = ("#1b5fc1", "#7a3fd0", "#0f9fb5", "#c2378a")
 _PEERS = ("#e08e1b", "#8c6d46", "#5f6b76", "#b8a13a", "#4b8b5f", "#c97b84", "#8a94c8")
@@ -97,7 +99,9 @@ def speeds(run: Run) -> Any:
     for records, y in zip(rows, places, strict=True):
         _speed_row(axes, records, y, colours)
     axes.axvline(1, color=_INK, linewidth=1.2, zorder=1)
+    highest = max(record.ratio_to_best_peer or 0 for records in rows for record in records)
     axes.set_xscale("log", base=2)
+    axes.set_xlim(_FAR_LEFT / 1.25, max(2.0, highest * 1.4))
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}×" if value >= 1 else f"1/{1 / value:g}×")
     axes.set_yticks(places, [records[0].title for records in rows])
     axes.set_ylim(max(places) + 0.8, min(places) - 1.3)
@@ -115,7 +119,7 @@ def speeds(run: Run) -> Any:
     for name, colour in colours.items():
         own = any(record.ours for record in run.measured() if record.runner == name)
         axes.scatter([], [], s=70 if own else 28, color=colour, label=name)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), handletextpad=0.2)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.09, 1), handletextpad=0.2)
     _footnote(axes, run, -48)
     return figure
 
@@ -136,21 +140,21 @@ def _places(rows: Iterable[list[Record]]) -> list[float]:
 
 
 def _speed_row(axes: Any, records: list[Record], y: float, colours: dict[str, str]) -> None:
+    """What is off the scale stands at its edge, as a triangle."""
     best = fastest(records, True)
     for record in records:
-        if record.ratio_to_best_peer and record is not best:
-            axes.scatter(
-                record.ratio_to_best_peer, y, s=70 if record.ours else 28, color=colours[record.runner], zorder=3
-            )
+        if record.ratio_to_best_peer:
+            value = max(record.ratio_to_best_peer, _FAR_LEFT)
+            marker = "o" if value == record.ratio_to_best_peer else "<"
+            area, layer = (70, 4) if record.ours else (28, 3)
+            axes.scatter(value, y, s=area, color=colours[record.runner], marker=marker, zorder=layer, edgecolor=_PAPER)
     if best is None or not best.ratio_to_best_peer:
         return
     value = best.ratio_to_best_peer
     shade = _FASTER if value >= 1 else _SLOWER
-    axes.plot([1, value], [y, y], color=shade, linewidth=7, alpha=0.22, solid_capstyle="butt", zorder=2)
-    axes.scatter(value, y, s=90, color=colours[best.runner], edgecolor=_PAPER, linewidth=1, zorder=4)
-    side = 9 if value >= 1 else -9
-    align = "left" if value >= 1 else "right"
-    axes.annotate(ratio(value), (value, y), (side, 0), textcoords="offset points", ha=align, va="center", fontsize=8.5)
+    axes.plot([1, max(value, _FAR_LEFT)], [y, y], color=shade, linewidth=8, alpha=0.22, solid_capstyle="butt", zorder=2)
+    where = ("axes fraction", "data")
+    axes.annotate(ratio(value), (1.07, y), xycoords=where, ha="right", va="center", color=shade, fontweight="bold")
 
 
 # --- roofline ----------------------------------------------------------------------------------------------------
@@ -163,30 +167,55 @@ def roofline(run: Run) -> Any:
     roof = run.machine.get("matmul_flops_per_s")
     if not rows or not rates or not roof:
         return None
-    figure, axes = _figure(9.5, 6)
+    figure, axes = _figure(10, 6.2)
     intensities = [records[0].flops / records[0].nbytes for records in rows]
     left, right = min(intensities) / 3, max(max(intensities) * 3, 100.0)
     memory, cache = bandwidth_at(rates, float("inf")), max(rates.values())
+    slowest = min(r[0].flops / (one.median_s or 1) for r in rows if (one := fastest(r, True)))
+    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(slowest / 3e9, roof * 2.5 / 1e9))
     for bandwidth, name, style in ((memory, "memory", "-"), (cache, "cache", (0, (4, 3)))):
-        knee = roof / bandwidth
-        axes.plot([left, knee], [left * bandwidth / 1e9, roof / 1e9], color=_QUIET, linestyle=style, linewidth=1.6)
-        axes.annotate(f"{name}, {bandwidth / 1e9:.0f} GB/s", (left, left * bandwidth / 1e9), (4, 8), fontsize=8.5,
-                      textcoords="offset points", color=_QUIET, rotation=34, rotation_mode="anchor")  # fmt: skip
-    axes.plot([roof / cache, right], [roof / 1e9] * 2, color=_QUIET, linewidth=1.6)
-    axes.annotate(f"matrix product, {roof / 1e9:.0f} GFLOP/s", (right, roof / 1e9), (0, 6), ha="right", fontsize=8.5,
-                  textcoords="offset points", color=_QUIET)  # fmt: skip
+        axes.plot([left, roof / bandwidth], [left * bandwidth / 1e9, roof / 1e9], color=_QUIET, linestyle=style)
+        _along(axes, f"{name}, {bandwidth / 1e9:.0f} GB/s", left * 1.15, left * 1.15 * bandwidth / 1e9)
+    axes.plot([roof / cache, right], [roof / 1e9] * 2, color=_QUIET)
+    label = f"matrix product, {roof / 1e9:.0f} GFLOP/s"
+    axes.annotate(
+        label, (right, roof / 1e9), (0, 5), ha="right", fontsize=8.5, textcoords="offset points", color=_QUIET
+    )
     for records in rows:
         _roofline_point(axes, records)
+    _label_points(axes, rows)
     axes.scatter([], [], s=60, color=_OURS[0], label="our fastest runner")
     axes.scatter([], [], s=42, facecolor=_PAPER, edgecolor=_PEERS[0], linewidth=1.6, label="the fastest peer")
     axes.legend(loc="lower right")
-    axes.set(xscale="log", yscale="log", xlim=(left, right), xlabel="flops per byte that must be moved")
-    axes.set_ylabel("GFLOP/s")
+    axes.set(xlabel="flops per byte that must be moved", ylabel="GFLOP/s")
     axes.set_title("How far from what the machine can do")
     axes.grid(which="major")
     axes.set_axisbelow(True)
     _footnote(axes, run, -44)
     return figure
+
+
+def _along(axes: Any, text: str, x: float, y: float) -> None:
+    """Writes along a line of slope 1."""
+    (left, low), (right, high) = axes.transData.transform([(x, y), (x * 2, y * 2)])
+    angle = math.degrees(math.atan2(high - low, right - left))
+    axes.annotate(text, (x, y), (-3, 5), textcoords="offset points", color=_QUIET, fontsize=8.5, rotation=angle,
+                  rotation_mode="anchor", clip_on=True)  # fmt: skip
+
+
+def _label_points(axes: Any, rows: list[list[Record]]) -> None:
+    """Names beside the points of our runners; of two that would lie on each other the lower one moves down."""
+    points = [(r[0].flops / r[0].nbytes, r[0].flops / (fastest(r, True) or r[0]).median_s / 1e9) for r in rows]  # type: ignore[operator]
+    placed: list[tuple[float, float]] = []
+    shown = axes.transData.transform(points)
+    for at in sorted(range(len(rows)), key=lambda i: -shown[i][1]):
+        x, y = shown[at]
+        for other_x, other_y in placed:
+            if abs(other_x - x) < 90 and abs(other_y - y) < 13:
+                y = other_y - 13
+        placed.append((x, y))
+        offset = (8, (y - shown[at][1]) * 72 / axes.figure.dpi - 3)
+        axes.annotate(rows[at][0].workload, points[at], offset, textcoords="offset points", fontsize=8)
 
 
 def _roofline_point(axes: Any, records: list[Record]) -> None:
@@ -197,7 +226,6 @@ def _roofline_point(axes: Any, records: list[Record]) -> None:
         axes.plot([x, x], heights, color=_QUIET, linewidth=1, zorder=2)
         axes.scatter(x, heights[1], s=42, facecolor=_PAPER, edgecolor=_PEERS[0], linewidth=1.6, zorder=3)
     axes.scatter(x, heights[0], s=60, color=_OURS[0], zorder=4, edgecolor=_PAPER)
-    axes.annotate(records[0].workload, (x, heights[0]), (7, -3), textcoords="offset points", fontsize=8)
 
 
 # --- scaling -----------------------------------------------------------------------------------------------------

@@ -169,10 +169,7 @@ def fastest(records: Sequence[Record], ours: bool) -> Record | None:
 def means_table(run: Run) -> Table:
     """Geometric means of the speeds: a row per runner, a column per group."""
     means = geometric_means(run.records)
-    table = Table(
-        title="Speed, geometric mean over the workloads (how many)", title_justify="left", box=box.SIMPLE_HEAD
-    )
-    table.title_style = "bold"
+    table = _table("Speed, geometric mean over the workloads (how many)")
     table.add_column("runner", no_wrap=True)
     groups = [group for group in GROUPS if any(key[0] == group for key in means)]
     for group in groups:
