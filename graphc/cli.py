@@ -1,4 +1,4 @@
-"""The command line: `graphc backends`, `graphc info`."""
+"""The command line: `graphc backends`, `graphc info`, `graphc bench`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import graphc
-from graphc import options
+from graphc import benchmark, options
 from graphc.errors import GraphcError
 from graphc.lowering import registry
 
@@ -33,8 +33,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("backends", help="list the backends, whether they can run here, and why")
     commands.add_parser("info", help="versions and machine, for bug reports")
-    command = parser.parse_args(argv).command
-    lines = {"backends": _backends, "info": _info}[command]()
+    bench = commands.add_parser("bench", help="time a graph of your own on all backends that can run here")
+    bench.add_argument("file", metavar="FILE.py[:NAME]", help="a file that builds a graph, and what of it to fetch")
+    bench.add_argument("--backend", action="append", default=[], help="only this one; may be given several times")
+    bench.add_argument(
+        "--size", action="append", default=[], metavar="NAME=N", type=_size, help="of a symbolic dimension"
+    )
+    bench.add_argument("--seconds", type=float, default=1.0, help="for the timings of each backend (default: 1)")
+    given = parser.parse_args(argv)
+    try:
+        lines = _bench(given) if given.command == "bench" else {"backends": _backends, "info": _info}[given.command]()
+    except GraphcError as error:
+        if given.command != "bench":
+            raise
+        sys.stderr.write(f"{error}\n")
+        return 1
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the reason of another package's backend may be any text
     sys.stdout.write("\n".join(lines) + "\n")
@@ -75,6 +88,30 @@ def _info() -> list[str]:
         *(options.settings() or {"settings": "none in the environment"}).items(),
     ]
     return [*_aligned(rows), "", "backends", *_backends()]
+
+
+def _size(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER, as in batch=32")
+    return name, int(number)
+
+
+def _bench(given: argparse.Namespace) -> list[str]:
+    """A row per backend, and what was fed."""
+    sizes = dict(given.size)
+    chosen = benchmark.subject(given.file, sizes)
+    table = benchmark.rows(benchmark.time_all(chosen, given.backend, given.seconds))
+    width = max(map(len, table))
+    whole = [row for row in table if len(row) == width]
+    failed = [f"{row[0]}: {row[1]}" for row in table if len(row) != width]
+    feeds = ", ".join(f"{node.name} {array.dtype}{array.shape}" for node, array in chosen.feeds.items()) or "nothing"
+    free = [name for name in benchmark.symbols(chosen) if name not in sizes]
+    asked = [f"--size {name}=N sets {name}, which is 1 here" for name in free]
+    notes = [
+        "median of 15 rounds; ± is half of the range between their quartiles; a call takes and returns NumPy arrays"
+    ]
+    return [*_aligned(whole), *failed, "", f"fed: {feeds}", *asked, *notes]
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
