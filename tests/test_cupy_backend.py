@@ -25,6 +25,7 @@ from graphc.errors import (
     OutOfRangeError,
     StateLostError,
     UnsupportedError,
+    VerifyError,
 )
 from graphc_cupy import CupyBackend, code, nvrtc
 from graphc_cupy.products import plain_stacks
@@ -557,6 +558,17 @@ def test_too_little_memory(device: InterpretingDevice) -> None:
 
 
 # --- what it says -----------------------------------------------------------------------------------------------
+
+
+def test_verify_holds_kernels_to_their_specification(
+    device: InterpretingDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = code.build_kernel
+    monkeypatch.setattr(code, "build_kernel", lambda *args: built(*args)._replace(stages=()))
+    with gc.Graph("g"):
+        y = gc.placeholder("x", (3, 7), gc.float32) * 2.5
+    with pytest.raises(VerifyError):
+        gc.compile(y, y.inputs[:1], CupyBackend(device), gc.CompileOptions(verify=True))
 
 
 def test_source_is_cuda_behind_a_list_of_what_a_run_does() -> None:

@@ -13,6 +13,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.key import graph_key
 from graphc.lowering.kernel import Compute, Kernel
 from graphc.lowering.kernel_builder import build_kernel
+from graphc.lowering.kernel_verify import verify_kernel
 
 from .cuda_printer import Launch, Printed, print_kernel
 from .device import Device, Module
@@ -43,10 +44,12 @@ class Code:
 
     Args:
         cache: a folder for compiled code, or `None` for the default one.
+        verify: hold each kernel to the specification.
     """
 
-    def __init__(self, cache: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, cache: str | os.PathLike[str] | None = None, verify: bool = False) -> None:
         self._cache = cache
+        self._verify = verify
         self._kernels: dict[str, _Entry] = {}
         self._names: dict[tuple[bytes, str], str] = {}
         self._written: dict[str, Written] = {}
@@ -56,6 +59,8 @@ class Code:
         """The kernel of a fused body; the same one for bodies that compute the same, but with checks of its own."""
         key = (graph_key(body), fusion)
         kernel = kernel_of(body, fusion)
+        if self._verify:
+            verify_kernel(kernel)
         if key not in self._names:
             ops = [i.op for i in kernel.instructions if isinstance(i, Compute)]
             self._names[key] = self.unused_name("_".join([fusion, *ops[-_NAMED:]]))

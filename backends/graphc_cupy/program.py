@@ -27,7 +27,7 @@ class CupyProgram:
     def __init__(self, plan: Plan, options: CompileOptions, device: Callable[[], Device]) -> None:
         self.plan = plan
         self._device = device
-        self._code = Code(options.cache)
+        self._code = Code(options.cache, options.verify)
         self._steps = [steps.lower(plan, step, self._code, options.precision) for step in plan.steps]
         self._constants = Constants(plan)
 
