@@ -14,7 +14,7 @@ import pytest
 
 import graphc as gc
 from graphc.backend import Capabilities
-from graphc.errors import ArgumentError, BackendError, OutOfMemoryError, ShapeError, UnknownNameError
+from graphc.errors import ArgumentError, BackendError, OutOfMemoryError, ShapeError, StateLostError, UnknownNameError
 from graphc.lowering import guard, registry
 from graphc.lowering.backend import Availability
 from graphc_numpy import NumpyBackend
@@ -294,25 +294,55 @@ def test_a_class_is_no_backend_and_a_guarded_one_is_not_guarded_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "rubbish", "cause"),
+    ("method", "rubbish", "expected"),
     [
-        ("availability", (True, "yes"), "TypeError: expected a graphc.lowering.backend.Availability"),
-        ("unsupported", None, "TypeError: 'NoneType' object is not iterable"),
-        ("lower", "a program", "TypeError: expected a graphc.lowering.backend.Program, got 'a program'"),
-        ("bind", None, "TypeError: cannot unpack non-iterable NoneType object"),
+        ("availability", False, "availability to give a graphc.lowering.backend.Availability"),
+        ("availability", (True, "yes"), "availability to give a graphc.lowering.backend.Availability"),
+        ("availability", Availability(1, "yes"), "availability to give an Availability of a bool, a str, a bool"),  # type: ignore[arg-type]
+        ("unsupported", None, "unsupported to give a list of reasons, each a str"),
+        ("unsupported", "nope", "unsupported to give a list of reasons, each a str"),
+        ("unsupported", [KeyError()], "unsupported to give a list of reasons, each a str"),
+        ("lower", "a program", "lower to give a graphc.lowering.backend.Program"),
+        ("bind", ("no call", 0), "bind to give a call and the bytes of its arena"),
+        ("bind", (print, -1), "bind to give a call and the bytes of its arena"),
+        ("to_host", [2.0], "to_host to give a NumPy array"),
     ],
 )
+@pytest.mark.parametrize("given_as", ["a name", "an object"])
 def test_rubbish_from_a_method_is_blamed_on_it(
-    method: str, rubbish: Any, cause: str, monkeypatch: pytest.MonkeyPatch
+    given_as: str, method: str, rubbish: Any, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend = Other()
-    program = types.SimpleNamespace(source="", bind=lambda *args: None)
+    program = types.SimpleNamespace(source="", bind=lambda *args: rubbish)
     setattr(backend, "lower" if method == "bind" else method, lambda *args: program if method == "bind" else rubbish)
     foreign(monkeypatch, backend)
     with pytest.raises(BackendError, match=f"'other' failed in {method}") as caught:
-        gc.compile(gc.asarray([1.0]) + 1.0, backend="other")()
+        use("other" if given_as == "a name" else backend)
+    assert caught.value.expected is not None
+    assert caught.value.expected.startswith(expected)
+    assert caught.value.got == repr(rubbish)
+
+
+def test_bind_must_give_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = Other()
+    backend.lower = lambda *args: types.SimpleNamespace(source="", bind=lambda *args: None)  # type: ignore[method-assign]
+    with pytest.raises(BackendError, match="'other' failed in bind") as caught:
+        use(backend)
     assert caught.value.got is not None
-    assert caught.value.got.startswith(cause)
+    assert caught.value.got.startswith("TypeError: cannot unpack non-iterable NoneType object  at ")
+
+
+def test_an_object_that_cannot_run_here_says_so() -> None:
+    with pytest.raises(BackendError, match=r"(?s)'other' is not available here.*it is Sunday.*fix +wait\b"):
+        gc.Session(counter()[0], backend=Other(here=Availability(False, "it is Sunday", remedy="wait")))
+
+
+def test_an_object_may_not_go_by_the_name_of_one_of_ours() -> None:
+    methods = {method: getattr(NumpyBackend(), method) for method in guard.METHODS}
+    with pytest.raises(BackendError, match="'SimpleNamespace' breaks the protocol") as caught:
+        gc.Session(counter()[0], backend=types.SimpleNamespace(**methods))  # type: ignore[arg-type]
+    assert caught.value.got == "info().name is 'numpy', which is a backend of graphc"
+    assert gc.Session(counter()[0], backend=NumpyBackend(poison=True)).choice.name == "numpy"
 
 
 # --- failures of its own code ---------------------------------------------------------------------------------------
@@ -411,6 +441,105 @@ def test_a_failure_leaves_the_session_as_it_was(place: str) -> None:
         assert (before.step, before.values["v"].tolist()) == (1, [2, 2, 2])
         actions[place]()  # and it goes on where it was
         session.run(update, {x: [1.0]})
+
+
+# --- what a call gives ----------------------------------------------------------------------------------------------
+
+
+class Careless(Other):
+    """Runs plans as numpy does, and then makes something else of the results, or of the count."""
+
+    def __init__(self, change: Callable[[list[Any]], Any] = list, counts: int | None = None) -> None:
+        super().__init__("careless")
+        self.change = change
+        self.counts = counts
+        self.runs = 0
+
+    def lower(self, plan: Any, options: gc.CompileOptions) -> Any:
+        right = super().lower(plan, options)
+
+        def bind(sizes: Any, state: Any, committed: Callable[[], object]) -> Any:
+            call, size = right.bind(sizes, state, committed if self.counts is None else lambda: None)
+
+            def run(*feeds: Any) -> Any:
+                self.runs += 1
+                results = self.change(call(*feeds))
+                for _ in range(self.counts or 0):
+                    committed()
+                return results
+
+            return run, size
+
+        return types.SimpleNamespace(source="", bind=bind)
+
+
+RUBBISH: dict[str, tuple[Callable[[list[Any]], Any], str]] = {
+    "too few": (lambda found: found[:-1], "0 results, and not 1"),
+    "too many": (lambda found: found * 2, "2 results, and not 1"),
+    "none": (lambda found: None, "NoneType None instead of a list of results"),
+    "an array": (lambda found: found[0], "ndarray array(8., dtype=float32) instead of a list of results"),
+    "a float": (lambda found: [8.0], "result 0 is float 8.0, and not an array"),
+    "a scalar": (lambda found: [np.float32(8)], "result 0 is float32 np.float32(8.0), and not an array"),
+    "a wide array": (
+        lambda found: [found[0].astype(np.float64)],
+        "result 0 is float64 of shape (), and not float32 of shape ()",
+    ),
+    "a row": (lambda found: [found[0][None]], "result 0 is float32 of shape (1,), and not float32 of shape ()"),
+}
+
+
+@pytest.mark.parametrize(("change", "got"), RUBBISH.values(), ids=RUBBISH.keys())
+def test_results_that_are_not_those_of_the_plan(change: Callable[[list[Any]], Any], got: str) -> None:
+    graph, x, update = counter()
+    total = gc.sum(x) * 2.0
+    call = gc.compile(total, [x], backend=Careless(change))
+    for _ in range(2):  # a second try is looked at, too
+        with pytest.raises(BackendError, match="'careless' failed in a call") as caught:
+            call([1.0, 3.0])
+        assert caught.value.got == got
+        assert caught.value.expected == "a list of NumPy arrays: float32[]"
+    with gc.Session(graph, backend=Careless(change)) as session:
+        saved = session.snapshot()
+        with pytest.raises(StateLostError, match=r"'careless' failed in a call that had begun to write") as lost:
+            session.run([total, update], {x: [1.0, 3.0]})
+        assert lost.value.got == got
+        with pytest.raises(StateLostError, match="has lost the state of its variables"):
+            session.value("v")
+        session.restore(saved)
+        assert (session.step, session.value("v").tolist()) == (0, [0, 0, 0])
+
+
+@pytest.mark.parametrize(("counts", "times"), [(0, "0 times"), (2, "2 times")])
+def test_a_run_that_writes_counts_once(counts: int, times: str) -> None:
+    graph, x, update = counter()
+    with gc.Session(graph, backend=Careless(counts=counts)) as session:
+        with pytest.raises(StateLostError, match="'careless'") as lost:
+            session.run(update, {x: [1.0]})
+        assert lost.value.got == f"committed() was called {times}, and not once"
+    with gc.Session(graph, backend=Careless(counts=1)) as session:
+        session.run(update, {x: [1.0]})
+        assert (session.step, session.value("v").tolist()) == (1, [2, 2, 2])
+
+
+def test_a_run_that_does_not_write_does_not_count() -> None:
+    graph, x, _ = counter()
+    with gc.Session(graph, backend=Careless(counts=1)) as session:
+        with pytest.raises(BackendError, match="'careless' failed in a call") as caught:
+            session.run(gc.sum(x) + graph["v"], {x: [1.0]})
+        assert caught.value.got == "committed() was called once, and not at all"
+        assert (session.step, session.value("v").tolist()) == (0, [0, 0, 0])
+
+
+def test_every_combination_of_sizes_is_looked_at_once() -> None:
+    _, x, _ = counter()
+    backend = Careless(lambda found: found)
+    call = gc.compile(gc.sum(x) * 2.0, [x], backend=backend)
+    call([1.0])
+    backend.change = lambda found: found * 2  # of a call that is proven nothing is asked any more
+    call([1.0])
+    with pytest.raises(BackendError, match="failed in a call"):
+        call([1.0, 2.0])
+    assert backend.runs == 3
 
 
 def test_the_guard_has_every_method_of_the_protocol() -> None:

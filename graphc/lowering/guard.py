@@ -81,7 +81,18 @@ class Blame:
         self.name = name
         self.method = method
 
-    def __enter__(self) -> None: ...
+    def __enter__(self) -> Blame:
+        return self
+
+    def require(self, right: bool, expected: str, got: object) -> None:
+        """Holds what the method returned to its type."""
+        if not right:
+            raise BackendError(
+                f"the backend {self.name!r} failed in {self.method}",
+                expected=f"{self.method} to give {expected}",
+                got=repr(got),
+                fix="report it to the makers of the backend",
+            )
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
         if isinstance(error, Exception):  # an interruption or an exit is none
@@ -102,12 +113,16 @@ class GuardedProgram:
 
     @property
     def source(self) -> str:
-        with Blame(self.name, "source"):
-            return self.program.source
+        with Blame(self.name, "source") as blame:
+            source = self.program.source
+            blame.require(isinstance(source, str), "a str", source)
+            return source
 
     def bind(self, sizes: Mapping[str, int], state: Sequence[Any], committed: Callable[[], object]) -> tuple[Call, int]:
-        with Blame(self.name, "bind"):
+        with Blame(self.name, "bind") as blame:
             call, arena_bytes = self.program.bind(sizes, state, committed)
+            right = all((callable(call), isinstance(arena_bytes, (int, np.integer)), arena_bytes >= 0))
+            blame.require(right, "a call and the bytes of its arena", (call, arena_bytes))
             return call, arena_bytes
 
     def __getattr__(self, name: str) -> Any:
@@ -131,21 +146,23 @@ class GuardedBackend:
             return self.backend.info()
 
     def availability(self) -> Availability:
-        with Blame(self.name, "availability"):
+        with Blame(self.name, "availability") as blame:
             found = self.backend.availability()
-            if not isinstance(found, Availability):
-                raise TypeError(f"expected a graphc.lowering.backend.Availability, got {found!r}")
+            blame.require(isinstance(found, Availability), "a graphc.lowering.backend.Availability", found)
+            fields = (type(found.available), type(found.reason), type(found.accelerator), type(found.remedy))
+            blame.require(fields == (bool, str, bool, str), "an Availability of a bool, a str, a bool and a str", found)
             return found
 
     def unsupported(self, plan: Plan, options: CompileOptions) -> list[str]:
-        with Blame(self.name, "unsupported"):
-            return [str(reason) for reason in self.backend.unsupported(plan, options)]
+        with Blame(self.name, "unsupported") as blame:
+            reasons = self.backend.unsupported(plan, options)
+            blame.require(_are_texts(reasons), "a list of reasons, each a str", reasons)
+            return list(reasons)
 
     def lower(self, plan: Plan, options: CompileOptions) -> Program:
-        with Blame(self.name, "lower"):
+        with Blame(self.name, "lower") as blame:
             program = self.backend.lower(plan, options)
-            if not hasattr(program, "bind"):
-                raise TypeError(f"expected a graphc.lowering.backend.Program, got {program!r}")
+            blame.require(callable(getattr(program, "bind", None)), "a graphc.lowering.backend.Program", program)
             return GuardedProgram(self.name, program)
 
     def allocate(self, type: TensorType) -> Any:
@@ -157,8 +174,10 @@ class GuardedBackend:
             self.backend.to_device(pairs, committed)
 
     def to_host(self, array: Any) -> np.ndarray:
-        with Blame(self.name, "to_host"):
-            return self.backend.to_host(array)
+        with Blame(self.name, "to_host") as blame:
+            host = self.backend.to_host(array)
+            blame.require(isinstance(host, np.ndarray), "a NumPy array", host)
+            return host
 
     def synchronize(self) -> None:
         with Blame(self.name, "synchronize"):
@@ -166,6 +185,10 @@ class GuardedBackend:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.backend, name)  # what it offers beyond the protocol
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
 
 
 def why_refused(name: str | None, backend: object) -> list[str]:

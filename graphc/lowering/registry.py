@@ -87,6 +87,7 @@ def choose(backend: str | Backend) -> Choice:
     Raises:
         UnknownNameError: there is none of that name.
         BackendError: it is not available here, cannot be imported, or breaks the protocol, with the cause.
+            The last also for an object that goes by the name of one of ours.
         ArgumentError: the object is no backend.
     """
     if isinstance(backend, str):
@@ -102,20 +103,26 @@ def choose(backend: str | Backend) -> Choice:
         )
     _require_backend(None, backend)
     name = backend.info().name
-    return Choice(name, GuardedBackend(name, backend), "given as an object")
+    _require_own_name(name, backend)
+    guarded = GuardedBackend(name, backend)
+    _require_available(name, guarded.availability(), "")
+    return Choice(name, guarded, "given as an object")
 
 
 def _named(name: str) -> Choice:
-    found = availability(name)
+    hint = '`graphc backends` lists them all, with the reason; backend="auto" takes the best that there is'
+    _require_available(name, availability(name), hint)
+    return Choice(name, load(name), "named")
+
+
+def _require_available(name: str, found: Availability, hint: str) -> None:
     if not found.available:
-        hint = '`graphc backends` lists them all, with the reason; backend="auto" takes the best that there is'
         raise BackendError(
             f"the backend {name!r} is not available here",
             expected="a backend that can run on this machine",
             got=found.reason,
-            fix=f"{found.remedy}\n{hint}" if found.remedy else hint,
+            fix="\n".join(filter(None, (found.remedy, hint))) or 'backend="auto" takes the best that there is',
         )
-    return Choice(name, load(name), "named")
 
 
 def _automatic() -> Choice:
@@ -215,6 +222,19 @@ def _require_backend(name: str | None, backend: object, fix: str = "") -> None:
             expected="what graphc.lowering.backend.Backend asks for",
             got="\n".join(problems),
             fix=fix or "implement what is missing",
+        )
+
+
+def _require_own_name(name: str, backend: object) -> None:
+    """Refuses the name of one of ours to an object that is none: plans and messages would say that ours ran."""
+    packages = BUILT_IN.get(name, ())
+    modules = {f"{kind.__module__}." for kind in type(backend).__mro__}
+    if packages and not any(module.startswith(f"{package}.") for module in modules for package in packages):
+        raise BackendError(
+            f"the backend {type(backend).__name__!r} breaks the protocol",
+            expected="a name of its own",
+            got=f"info().name is {name!r}, which is a backend of graphc",
+            fix="let info() give another name",
         )
 
 

@@ -12,6 +12,7 @@ from graphc.compiler import CompiledPlan
 from graphc.errors import MemoryLimitError, NumericsError, StateLostError
 from graphc.ir.tensor import Tensor
 from graphc.lowering import guard
+from graphc.lowering.first_call import Trial
 from graphc.session import feeds, numerics
 from graphc.session.state import State
 
@@ -19,13 +20,18 @@ _MOST_BINDINGS = 64  # combinations of feed shapes whose arenas are kept
 
 
 class _Binding:
-    """The plan at concrete sizes: calls that are free, each with an arena of its own."""
+    """The plan at concrete sizes: calls that are free, each with an arena of its own.
 
-    __slots__ = ("free", "last_use", "sizes")
+    Attributes:
+        proven: whether a call has given what the plan promises; until then each is looked at.
+    """
+
+    __slots__ = ("free", "last_use", "proven", "sizes")
 
     def __init__(self, sizes: dict[str, int]) -> None:
         self.sizes = sizes
         self.last_use = 0
+        self.proven = False
         self.free: list[Callable[..., Sequence[Any]]] = []
 
 
@@ -63,8 +69,10 @@ class Executable:
         Raises:
             FeedError: a feed is missing or unknown, or does not fit; nothing has run then.
             NumericsError, OutOfRangeError: a check or an index failed; nothing has been committed then.
-            StateLostError: the backend failed half-way; `session.restore` makes the session usable again.
-            BackendError: the backend failed in its own code; nothing has been committed then, either.
+            StateLostError: the backend failed half-way, or wrote variables in a call that breaks the protocol;
+                `session.restore` makes the session usable again.
+            BackendError: the backend failed in its own code, or gave something else than the results of the plan;
+                nothing has been committed then, either.
         """
         if kwargs or len(args) != len(self._dtypes):
             args = tuple(feeds.by_position(self._parameters, args, kwargs))
@@ -93,7 +101,7 @@ class Executable:
         except IndexError:
             call = self._new_call(binding)
         try:
-            return call(*args)
+            return call(*args) if binding.proven else self._first(binding, call, args)
         except NumericsError as error:
             self._explain(error, args, binding.sizes)
             raise
@@ -107,6 +115,15 @@ class Executable:
             raise blamed from error
         finally:
             binding.free.append(call)
+
+    def _first(
+        self, binding: _Binding, call: Callable[..., Sequence[Any]], args: Sequence[np.ndarray]
+    ) -> Sequence[Any]:
+        counts = bool(self.plan.recorded.updates)
+        trial = Trial(self.plan.choice.name, self.plan.plan, binding.sizes, self._state.counter, counts)
+        results = trial.run(call, args)
+        binding.proven = True
+        return results
 
     def _explain(self, error: NumericsError, args: Sequence[np.ndarray], sizes: dict[str, int]) -> None:
         """Adds the line that made the first NaN; nothing has been committed, so the run can be followed again."""

@@ -36,6 +36,7 @@ class State:
 
     Attributes:
         lock: held by whoever reads or writes.
+        counter: the step, as an array without axes: C code counts in it, which no signal interrupts.
         generation: counts how often the arrays have been replaced by others: calls that are bound to older ones are
             stale.
     """
@@ -46,7 +47,7 @@ class State:
         self._key = key
         self._title = title
         self._arrays: dict[str, Any] = {}
-        self._step = np.zeros((), np.int64)
+        self.counter = np.zeros((), np.int64)
         self._ended = ""
         self._lost: StateLostError | None = None
         self.generation = 0
@@ -55,7 +56,7 @@ class State:
     @property
     def step(self) -> int:
         """How many runs with updates have been committed."""
-        return int(self._step)
+        return int(self.counter)
 
     def initialise(self, variables: Iterable[VariableNode]) -> None:
         """Gives a value to every variable that has none; its key is folded from the session's and its name."""
@@ -91,7 +92,7 @@ class State:
 
     def write(self, values: Mapping[str, np.ndarray], step: int | None = None) -> None:
         """Sets variables, and the step if one is given, at once."""
-        committed = None if step is None else partial(operator.setitem, self._step, ..., step)
+        committed = None if step is None else partial(operator.setitem, self.counter, ..., step)
         self.lock.exclusive(self._write, values, committed)
 
     def _read(self, name: str) -> np.ndarray:
@@ -104,7 +105,7 @@ class State:
 
     def restore(self, variables: Sequence[VariableNode], values: Mapping[str, np.ndarray], step: int) -> None:
         """Sets all variables and the step at once; a lost state is found again, in new arrays."""
-        committed = partial(operator.setitem, self._step, ..., step)
+        committed = partial(operator.setitem, self.counter, ..., step)
         self.lock.exclusive(self._restore, variables, values, committed)
 
     def _restore(
@@ -128,7 +129,7 @@ class State:
 
     def committed(self) -> Callable[[], object]:
         """What a commit calls last: it counts the run."""
-        return partial(np.add, self._step, 1, self._step)
+        return partial(np.add, self.counter, 1, self.counter)
 
     def lose(self, error: StateLostError) -> None:
         """A run has given up the old state and has no new one: nothing can be read until a snapshot is restored."""
