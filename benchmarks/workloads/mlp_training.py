@@ -1,8 +1,12 @@
-"""A training step of an MLP 784-256-10 at batch 128: cross-entropy, its gradient, Adam."""
+"""A training step of an MLP 784-256-10 at batch 128: cross-entropy, its gradient, Adam.
+
+Where the correction 1 - βᵗ is computed in float32, it is -expm1(t·log β): 1 - 0.999 is off by 1e-5 there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import log
 from typing import Any
 
 import numpy as np
@@ -158,7 +162,7 @@ def jax(jax: Any, state: Any) -> Any:
         p, first, second, count = carried
         loss, gradients = jax.value_and_grad(loss_of)(p, x, y)
         count = count + 1
-        rate, root = RATE / (1 - BETA1**count), 1 / jnp.sqrt(1 - BETA2**count)
+        rate, root = -RATE / jnp.expm1(count * log(BETA1)), 1 / jnp.sqrt(-jnp.expm1(count * log(BETA2)))
         first = tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, first, gradients)
         second = tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, second, gradients)
         p = tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(v) * root + EPSILON), p, first, second)
@@ -172,7 +176,7 @@ def pytensor(pytensor: Any, state: Any, x: Any, y: Any) -> Any:
     logits = pt.maximum(x @ state["w1"] + state["b1"], 0) @ state["w2"] + state["b2"]
     loss = -pt.special.log_softmax(logits, axis=-1)[pt.arange(y.shape[0]), y].mean(dtype="float32")
     count = pytensor.shared(np.float32(0), "count")
-    rate, root = RATE / (1 - BETA1 ** (count + 1)), 1 / pt.sqrt(1 - BETA2 ** (count + 1))
+    rate, root = -RATE / pt.expm1((count + 1) * log(BETA1)), 1 / pt.sqrt(-pt.expm1((count + 1) * log(BETA2)))
     updates = {count: count + 1}
     for w, g in zip(state.values(), pytensor.grad(loss, list(state.values())), strict=True):
         m, v = (pytensor.shared(np.zeros(w.type.shape, np.float32), shape=w.type.shape) for _ in range(2))
