@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import zero_signs
 from tolerances import VALUES, Tolerance
 
 from graphc import reference
@@ -34,10 +35,16 @@ class Ambiguous(Exception):
 
 
 class Bounded(NamedTuple):
-    """A value in extended precision (integers and bools as they are), and the bound on its error."""
+    """A value in extended precision (integers and bools as they are), and the bound on its error.
+
+    Attributes:
+        value, error: see there.
+        open_signs: zeros whose sign is not specified; `None` if there are none.
+    """
 
     value: np.ndarray
     error: np.ndarray
+    open_signs: np.ndarray | None = None
 
     @property
     def is_exact(self) -> bool:
@@ -140,11 +147,12 @@ def _bounded(node: Tensor, inputs: list[Any], sizes: Mapping[str, int], accuracy
         return Bounded(value, np.zeros(value.shape, Wide))
     if node.op.kind is Kind.SOURCE:
         return Bounded(value, np.zeros(value.shape, Wide))
+    signs = _open_signs(node, value, inputs, sizes)
     propagate, ulps = BOUNDS[node.op.name]
     own = accuracy.get(node.op.name)
     ulps, floor = (ulps, 0.0) if own is None else (own.ulps, own.floor)
     if all(source.is_exact for source in inputs) and ulps == 0:
-        return Bounded(value, np.zeros(value.shape, Wide))
+        return Bounded(value, np.zeros(value.shape, Wide), signs)
     call = Call(node, value, inputs, reference.bind_attrs(node.attrs, sizes))
     error = propagate(call) if not all(source.is_exact for source in inputs) or ulps is None else _zero(call)
     if ulps:
@@ -153,7 +161,15 @@ def _bounded(node: Tensor, inputs: list[Any], sizes: Mapping[str, int], accuracy
     error = np.where(finite, error, np.where(error == 0, 0, _touched(call)))
     if not np.isfinite(error).all():
         raise Ambiguous(f"{node.op.name}: the error is not bounded")
-    return Bounded(value, np.broadcast_to(error, value.shape))
+    return Bounded(value, np.broadcast_to(error, value.shape), signs)
+
+
+def _open_signs(node: Tensor, value: np.ndarray, inputs: list[Bounded], sizes: Mapping[str, int]) -> np.ndarray | None:
+    try:
+        attrs = reference.bind_attrs(node.attrs, sizes)
+        return zero_signs.open_signs(node.op.name, value, inputs, attrs, lambda given: _wide(node, list(given), sizes))
+    except zero_signs.SignDecides:
+        raise Ambiguous(f"{node.op.name} reads a zero whose sign is not specified") from None
 
 
 class Call(NamedTuple):
