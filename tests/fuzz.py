@@ -1,7 +1,7 @@
 """`python tests/fuzz.py N`: N random graphs through all checks, on all cores; ends with histograms of what was met.
 
 What goes wrong is printed as a script of a few lines with its culprit. Ends with status 1 if anything did, or if some
-op, rule or kind of fusion was not met.
+op, rule or kind of fusion was not met, where N is large enough for that; with 2 if N or GRAPHC_SEED is no number.
 """
 
 import os
@@ -74,20 +74,38 @@ def run(first: int, count: int, workers: int | None = None) -> int:
                 break
     _say(str(tally))
     unmet = not_met(tally, count) if reports < MOST_REPORTS else []
-    for complaint in unmet:
-        _say(complaint)
+    for line in (*unmet, *too_few_for(count)):
+        _say(line)
     return reports + len(unmet)
+
+
+ENOUGH_FOR_OPS = len(OP_EXAMPLES) // OPS_IN_TURN + 1
+
+
+def too_few_for(count: int) -> list[str]:
+    """What so many cases need not meet, so that a run of them proves nothing about it."""
+    few = {"every op": ENOUGH_FOR_OPS, "every rule and every kind of fusion": COUNT}
+    return [f"N={count} is too few to meet {what}: that takes {n}" for what, n in few.items() if count < n]
 
 
 def not_met(tally: Tally, count: int) -> list[str]:
     """What so many cases should have met, and have not. Ops and rules are taken in turn, so it is no matter of luck."""
     found = []
-    if count >= len(OP_EXAMPLES) // OPS_IN_TURN + 1:
+    if count >= ENOUGH_FOR_OPS:
         found += [f"the op {name} was not met" for name in OP_EXAMPLES if not tally.ops[name]]
     if count >= COUNT:
         found += [f"no group of the kind {kind!r} was fused" for kind in FUSIONS if not tally.fusions[kind]]
         found += [f"the rule {name} was not met" for name in EXAMPLES if not tally.rules[name]]
     return found
+
+
+def main(words: Sequence[str]) -> int:
+    """The command line: N, or nothing for 1000 cases; returns the exit status."""
+    given = words[0] if words else "1000"
+    if len(words) > 1 or not given.isdecimal() or not int(given):
+        sys.stderr.write(f"N={' '.join(words)} is no number of cases: give a whole number from 1 on\n")
+        return 2
+    return 1 if run(FIRST, int(given)) else 0
 
 
 def _say(text: str) -> None:
@@ -96,4 +114,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(1 if run(FIRST, int(sys.argv[1]) if len(sys.argv) > 1 else 1000) else 0)
+    raise SystemExit(main(sys.argv[1:]))

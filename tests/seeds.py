@@ -7,10 +7,15 @@ COUNT, PART = 300, 30
 """Cases of `make test`, and how many of them make one test."""
 
 
-def _first() -> int:
+def first() -> int:
+    """The seed that is asked for, or another one each time."""
     given = os.environ.get("GRAPHC_SEED", "")
+    if given and not given.isdecimal():
+        raise SystemExit(
+            f"GRAPHC_SEED={given} is no seed: give a whole number from 0 on, or leave it out for another one"
+        )
     return int(given) if given else time.time_ns() // 1_000_000 % 1_000_000_000
 
 
-FIRST = _first()
+FIRST = first()
 """Failures name the seed of their own case: with it as `GRAPHC_SEED`, that case comes first."""

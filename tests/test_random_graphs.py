@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import fuzz
 import numpy as np
 import pytest
+import seeds
 from configurations import CONFIGURATIONS
 from differential import require_same_bits
 from op_examples import OP_EXAMPLES, WITHOUT_EXAMPLE
@@ -106,7 +107,9 @@ def test_fuzz() -> None:
 
 def test_the_fuzzer_runs_in_processes(capfd: pytest.CaptureFixture[str]) -> None:
     assert fuzz.run(first=0, count=2, workers=1) == 0
-    assert "2/2 cases, 0 wrong" in capfd.readouterr().out
+    out = capfd.readouterr().out
+    assert "2/2 cases, 0 wrong" in out
+    assert "N=2 is too few to meet every op" in out
 
 
 def test_a_case_is_its_seed() -> None:
@@ -117,3 +120,23 @@ def test_a_case_is_its_seed() -> None:
     names: list[Tensor] = list(mine)
     for a, b in zip(names, theirs, strict=True):
         np.testing.assert_array_equal(mine[a], theirs[b])
+
+
+@pytest.mark.parametrize("words", [["x"], ["-1"], ["0"], ["1.5"], ["3", "4"]])
+def test_the_fuzzer_says_what_is_no_number_of_cases(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert fuzz.main(words) == 2
+    assert capfd.readouterr().err == f"N={' '.join(words)} is no number of cases: give a whole number from 1 on\n"
+
+
+@pytest.mark.parametrize("given", ["abc", "-1", "1.5"])
+def test_a_seed_is_a_whole_number(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_SEED", given)
+    with pytest.raises(SystemExit, match=f"GRAPHC_SEED={given} is no seed: give a whole number"):
+        seeds.first()
+
+
+def test_few_cases_claim_nothing() -> None:
+    assert "every op" in fuzz.too_few_for(1)[0]
+    (about_rules,) = fuzz.too_few_for(fuzz.ENOUGH_FOR_OPS)
+    assert f"N={fuzz.ENOUGH_FOR_OPS} is too few to meet every rule" in about_rules
+    assert not fuzz.too_few_for(COUNT)
