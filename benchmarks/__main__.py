@@ -40,7 +40,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--workload", **several, help="names, patterns such as 'gemm-*', or a file of yours")
     run.add_argument("--runner", **several, help="names, patterns, or a file of yours, which joins the others")
     run.add_argument("--threads", type=_positive, help="of every runner; default: one per core")
-    run.add_argument("--rounds", type=_positive, help="timings of each runner; default: as many as fit into 12 s")
+    run.add_argument(
+        "--rounds", type=_positive, help="timings of each runner; default: up to 25, as many as fit into 12 s"
+    )
+    run.add_argument(
+        "--within", type=float, default=float("inf"), metavar="S", help="begin no workload after S seconds"
+    )
     run.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     run.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables")
     run.add_argument("--plot", type=Path, metavar="DIR", help="write plots as PNG and SVG; needs matplotlib")
@@ -71,7 +76,7 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None) -> i
     try:
         return commands[given.command](given, console)
     except BenchmarkError as error:
-        console.print(f"[red]{error}[/]", soft_wrap=True)
+        console.print(str(error), style="red", soft_wrap=True, markup=False, highlight=False)
         return 2
     except KeyboardInterrupt:
         console.print("stopped")
@@ -81,12 +86,10 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None) -> i
 def _run(given: argparse.Namespace, console: Console) -> int:
     if given.plot:
         plots.require_matplotlib()
-    selection = running.Selection(given.suite, given.workload, given.runner, given.threads, given.rounds)
+    selection = running.Selection(given.suite, given.workload, given.runner, given.threads, given.rounds, given.within)
     with report.Terminal(console) as terminal:
-        result = running.run(selection, terminal)
+        result = running.run(selection, terminal, lambda found: found.save(given.json) if given.json else None)
     report.print_summary(console, result)
-    if given.json:
-        result.save(given.json)
     _write(given, result)
     return int(not result.measured())
 
@@ -115,13 +118,15 @@ def _list(given: argparse.Namespace, console: Console) -> int:
     console.print("[bold]workloads[/]")
     for workload in workloads.discover().values():
         suites = " ".join(suite for suite in SUITES if suite in workload.suites)
-        console.print(f"  {workload.name:24} {workload.group:9} {suites:14} {workload.title}", highlight=False)
+        console.print(
+            f"  {workload.name:24} {workload.group:9} {suites:14} {workload.title}", highlight=False, markup=False
+        )
     for name, reason in workloads.AWAITED.items():
-        console.print(f"  {name:24} [dim]missing: {reason}[/]", highlight=False)
+        console.print(f"  {name:24} missing: {reason}", highlight=False, markup=False)
     console.print("[bold]runners[/]")
     for runner in runners.discover().values():
         state = runner.available() or "can run here"
-        console.print(f"  {runner.name:24} {runner.device:9} {state}", highlight=False)
+        console.print(f"  {runner.name:24} {runner.device:9} {state}", highlight=False, markup=False)
     return 0
 
 

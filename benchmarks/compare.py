@@ -144,7 +144,7 @@ def _warnings(before: Run, after: Run, stray: float | None) -> list[str]:
 def print_comparison(console: Console, comparison: Comparison, every: bool = False) -> None:
     """The changes (with `every` all rows), and the verdict last."""
     for warning in comparison.warnings:
-        console.print(f"[yellow]careful:[/] {warning}", soft_wrap=True)
+        console.print(f"careful: {warning}", style="yellow", soft_wrap=True, markup=False, highlight=False)
     shown = [row for row in comparison.rows if every or row.verdict not in ("noise", "control", "none")]
     if shown:
         console.print(_table(shown))

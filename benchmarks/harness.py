@@ -99,9 +99,9 @@ class Harness:
         task = Task(runner.file, runner.name, workload.file, workload.name, size, threads)
         return RunnerProcess(task, runner.environment(threads))
 
-    def _first_result(self, process: RunnerProcess, record: Record) -> None:
+    def _first_result(self, workload: Workload, process: RunnerProcess, record: Record) -> None:
         """Imports, builds, compiles and calls once."""
-        limit = self.settings.limit
+        limit = workload.limit or self.settings.limit
         record.version, _ = process.ask(limit, "importing", "load")
         for name, value in process.ask(limit, "compiling and calling once", "prepare").items():
             setattr(record, name, value)
@@ -123,7 +123,7 @@ class Harness:
             for name in list(processes):
                 self.say(f"{name}: preparing, checking the answer")
                 with _Failing(processes, records[name]):
-                    costs[name] = self._prepare(processes[name], records[name], right)
+                    costs[name] = self._prepare(workload, processes[name], records[name], right)
             self._rounds(processes, records, costs)
             for name in list(processes):
                 with _Failing(processes, records[name]):
@@ -132,18 +132,18 @@ class Harness:
             for process in processes.values():
                 process.stop()
 
-    def _prepare(self, process: RunnerProcess, record: Record, right: RightAnswers) -> float:
+    def _prepare(self, workload: Workload, process: RunnerProcess, record: Record, right: RightAnswers) -> float:
         """Everything before the clock starts; returns the seconds that a round of this runner will take."""
         limit = self.settings.limit
-        self._first_result(process, record)
+        self._first_result(workload, process, record)
         self._require_right(process, right)
         record.calls, each = process.ask(limit, "warming up", "calibrate", self.settings.timing)
         record.peak_bytes = process.ask(limit, "warming up", "peak")
         return float(record.calls * each * _WARM_SHARE + REST)
 
     def _rounds(self, processes: dict[str, RunnerProcess], records: Records, costs: Mapping[str, float]) -> None:
-        fitting = int(self.settings.budget / max(sum(costs.values()), 1e-9))
-        rounds = min(self.settings.rounds, max(LEAST_ROUNDS, fitting))
+        fitting = self.settings.budget / max(sum(costs.values()), 1e-9)
+        rounds = int(min(self.settings.rounds, max(LEAST_ROUNDS, fitting)))
         for turn in range(rounds):
             self.say(f"round {turn + 1} of {rounds}")
             for name in _in_turn(list(processes), turn):
@@ -183,7 +183,7 @@ class Harness:
                 if right is None:
                     record.version, seconds = process.ask(self.settings.limit, "importing", "load")
                 else:
-                    self._first_result(process, record)
+                    self._first_result(workload, process, record)
                     self._require_right(process, right)
                     seconds = record.first_call_s
                 record.peak_bytes = process.ask(self.settings.limit, "ending", "peak")

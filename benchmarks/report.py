@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -98,7 +99,7 @@ def workload_table(records: Sequence[Record]) -> Table:
     """One workload: a row per runner, the fastest first, failures last."""
     first = records[0]
     floor = f", at least {seconds(first.floor_s)} here" if first.floor_s else ""
-    table = _table(f"{first.title}  [dim]{first.group}{floor}[/]")
+    table = _table(f"{escape(first.title)}  [dim]{first.group}{floor}[/]")
     table.add_column("runner", no_wrap=True)
     for heading in ("median", "±", "least", "speed", "÷ floor", "first", "memory"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -142,7 +143,7 @@ def summary_table(run: Run) -> Table:
 
 def _summary_cells(records: Sequence[Record]) -> list[Any]:
     ours, peer = fastest(records, True), fastest(records, False)
-    title = f"  {records[0].title}"
+    title = escape(f"  {records[0].title}")
     if ours is None or peer is None:
         return [title, _beside(ours), _beside(peer), "", ""]
     value = ours.ratio_to_best_peer
@@ -207,7 +208,12 @@ class Terminal:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        columns = (BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        columns = (
+            BarColumn(20),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+        )
         # Nothing is drawn while a clock runs: that would take a core from what is timed.
         self.progress = Progress(*columns, console=console, auto_refresh=False, transient=True)
         self.task = self.progress.add_task("what the machine can do", total=None)
@@ -245,7 +251,7 @@ def print_summary(console: Console, run: Run) -> None:
     for title, lines in (("Not here", absent_lines(run)), ("Machine", machine_lines(run))):
         if lines:
             console.print(f"[bold]{title}[/]")
-            console.print("\n".join(f"  {line}" for line in lines), highlight=False, soft_wrap=True)
+            console.print("\n".join(f"  {line}" for line in lines), highlight=False, soft_wrap=True, markup=False)
     console.print("\n[bold]How to read this[/]")
     console.print("\n".join(f"  {line}" for line in LEGEND.split("\n")), style="dim", highlight=False, soft_wrap=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -55,7 +56,8 @@ class Selection:
         suite: one of `SUITES`.
         workloads, runners: names, patterns such as `gemm-*`, or Python files; none: all.
         threads: of every runner; None: a thread per usable core.
-        rounds: at most; None: as the suite says.
+        rounds: of each runner; None: as many as fit, see `harness.Settings`.
+        within: seconds, after which no further workload is begun.
     """
 
     suite: str = "cpu"
@@ -63,6 +65,7 @@ class Selection:
     runners: Sequence[str] = ()
     threads: int | None = None
     rounds: int | None = None
+    within: float = float("inf")
 
     def settings(self) -> Settings:
         """The settings of the harness."""
@@ -114,8 +117,17 @@ def _split(given: Sequence[str]) -> tuple[list[Path], list[str]]:
     return files, [text for text in given if not text.endswith(".py")]
 
 
-def run(selection: Selection, listener: Listener | None = None, clock: Callable[[], str] | None = None) -> Run:
+def _no_file(run: Run) -> None:
+    """Keeps nothing."""
+
+
+def run(selection: Selection, listener: Listener | None = None, save: Callable[[Run], None] = _no_file) -> Run:
     """Measures everything that is selected.
+
+    Args:
+        selection: what, and how.
+        listener: is told how far it is.
+        save: is given what has been found so far, after each workload.
 
     Raises:
         BenchmarkError: a name or a file is wrong, or nothing is left to measure.
@@ -129,10 +141,13 @@ def run(selection: Selection, listener: Listener | None = None, clock: Callable[
     if not selection.workloads:
         absent |= workloads.AWAITED
     harness = Harness(selection.settings(), listener.say)
-    now = clock or (lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
-    result = Run([], machine.description(), asdict(harness.settings), now(), absent, packages.sizes())
+    began, date = time.monotonic(), datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    result = Run([], machine.description(), asdict(harness.settings), date, absent, packages.sizes())
     result.machine |= machine.rates(harness)
     for number, workload in enumerate(chosen.values(), start=1):
+        if time.monotonic() - began > selection.within:
+            result.absent[workload.name] = f"not begun, as {selection.within:.0f} s were over"
+            continue
         listener.begin(workload, number, len(chosen))
         records = harness.measure(workload, able)
         set_ratios(records)
@@ -140,4 +155,5 @@ def run(selection: Selection, listener: Listener | None = None, clock: Callable[
             record.floor_s = floor_seconds(result.machine, record.flops, record.nbytes)
         result.records += records
         listener.end(records)
+        save(result)
     return result

@@ -9,6 +9,7 @@ import gc as garbage
 import itertools
 import os
 import re
+import resource
 import sys
 import time
 import traceback
@@ -25,6 +26,7 @@ from benchmarks.workload import Problem, Workload, load
 
 _WARM_SHARE = 0.2  # of a timing, without a clock before it: what others left in the caches is not what is timed
 _LONGEST_WARM_UP = 0.5  # seconds
+_MEMORY_SHARE = 0.6  # of the machine's
 
 
 class Task(NamedTuple):
@@ -65,8 +67,8 @@ class Worker:
 
     def load(self) -> tuple[str, float]:
         """Imports the library: its version, and the seconds that this took beyond those for NumPy."""
-        [self.runner] = [r for r in runners.of_module(load(self.task.runner_file)) if r.name == self.task.runner]
         start = time.perf_counter()
+        [self.runner] = [r for r in runners.of_module(load(self.task.runner_file)) if r.name == self.task.runner]
         version = self.runner.load()
         return version, time.perf_counter() - start
 
@@ -86,7 +88,9 @@ class Worker:
         return {"first_call_s": seconds, "base_bytes": before, "stages": dict(self.prepared.stages)}
 
     def answers(self, count: int) -> list[tuple[np.ndarray, ...]]:
-        """What the first `count` calls answer; the first has been made."""
+        """What the first `count` calls answer; the first has been made. A runner may keep to fewer inputs."""
+        if not self.workload.step:
+            count = min(count, len(self.prepared.inputs))
         found = [self._answer(self.first)]
         self.first = None
         for inputs in itertools.islice(self.turn, count - 1):
@@ -140,24 +144,36 @@ class Worker:
         return tuple(np.array(array) for array in self.prepared.answer(result))
 
 
+def _status(name: str) -> int | None:
+    """A figure of /proc/self/status in bytes. (`ru_maxrss` would begin with what the parent has held.)"""
+    status = Path("/proc/self/status")
+    found = re.search(rf"{name}:\s*(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) * 1024 if found else None
+
+
 def peak_bytes() -> int:
     """The most memory that this process has held so far."""
-    import resource  # not on Windows
-
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return _status("VmHWM") or (peak if sys.platform == "darwin" else peak * 1024)
 
 
 def resident_bytes() -> int:
     """The memory that this process holds now; where that cannot be read, the most so far."""
-    status = Path("/proc/self/status")
-    found = re.search(r"VmRSS:\s*(\d+) kB", status.read_text()) if status.exists() else None
-    return int(found[1]) * 1024 if found else peak_bytes()
+    return _status("VmRSS") or peak_bytes()
+
+
+def limit_memory() -> None:
+    """A compiler that wants more than most of the machine fails alone, instead of taking others with it."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    resource.setrlimit(resource.RLIMIT_DATA, (int(total * _MEMORY_SHARE), resource.RLIM_INFINITY))
 
 
 def serve(pipe: Connection) -> None:
     """Answers requests until there are no more."""
-    worker = Worker(pipe.recv())
+    task = pipe.recv()
+    if task.size != "gpu":  # CUDA maps more than there is
+        limit_memory()
+    worker = Worker(task)
     while request := pipe.recv():
         name, *arguments = request
         try:

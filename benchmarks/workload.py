@@ -89,6 +89,7 @@ class Workload:
         measure: what is timed: a call; or, in fresh processes, what it takes from the imported library to the first
             result (building, compiling, the first call); or the import of the library.
         series: workloads of one series differ in size alone: (title of the series, size), for the scaling plot.
+        limit: seconds for a runner to give its first result; None: those of the suite.
         file: where it stands.
     """
 
@@ -102,6 +103,7 @@ class Workload:
     step: bool = False
     measure: Measure = "call"
     series: tuple[str, float] | None = None
+    limit: float | None = None
     file: Path = Path()
 
     def problem(self, size: str) -> Problem:

@@ -1,4 +1,4 @@
-"""graphc on every backend that there is. NumPy arrays go in and come out; on a GPU, variables keep them on the device."""
+"""graphc on every backend that there is. NumPy arrays go in and come out; on a GPU, variables keep them there."""
 
 from __future__ import annotations
 

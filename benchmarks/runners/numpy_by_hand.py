@@ -1,4 +1,4 @@
-"""NumPy by hand, as one writes it for speed: buffers that are made once, `out=` everywhere, blocks that stay in the cache.
+"""NumPy by hand, as one writes it for speed: buffers that are made once, `out=` everywhere, blocks that fit a cache.
 
 A result is a fresh array, as it is with all other runners: the next call does not change it.
 """
