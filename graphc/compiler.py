@@ -17,7 +17,7 @@ from graphc.ir.tensor import tuple_elements
 from graphc.lowering.backend import Program
 from graphc.lowering.fuse import FUSE
 from graphc.lowering.registry import Choice
-from graphc.options import CompileOptions
+from graphc.options import NO_WISHES, CompileOptions, require_folder
 from graphc.passes.explain import Declined, declined_rules
 from graphc.passes.manager import Context, Instrument, Pass, Record, run_passes
 from graphc.passes.pipelines import DEFAULT
@@ -144,7 +144,7 @@ class CompiledPlan:
             lines.append(f"memory: planned by the backend {self.choice.name}, for each combination of sizes")
         else:
             lines += ["fused:", *(f"  {line}" for line in self.fusion.lines())] if self.fusion is not None else []
-        lines.append(f"memory: peak {self.plan.peak} bytes in {len(self.plan.intervals)} buffers")
+            lines.append(f"memory: peak {self.plan.peak} bytes in {len(self.plan.intervals)} buffers")
         lines += [f"{name}: {value}" for name, value in self._program_stats().items()]
         return "\n".join(lines)
 
@@ -196,9 +196,12 @@ def compile_graph(
 
     Raises:
         FeedError: a placeholder that is needed is not among the parameters.
+        ArgumentError: the folder of an option cannot be written to.
         UnsupportedError: the backend cannot run the graph; all reasons are listed.
     """
     _require_feeds(graph)
+    if options.cache is not None:
+        require_folder("cache", options.cache)
     capabilities = choice.backend.info()
     context = Context(options, capabilities, Ledger(), limit)
     clock = [time.perf_counter()]
@@ -210,9 +213,10 @@ def compile_graph(
     clock.append(time.perf_counter())
     reasons = choice.backend.unsupported(plan, options)
     if reasons:
+        by_options = not choice.backend.unsupported(plan, NO_WISHES)
         raise UnsupportedError(
-            f"the backend {choice.name!r} cannot run this graph",
-            expected="ops and options that it has",
+            f"the backend {choice.name!r} cannot run this graph" + " with these options" * by_options,
+            expected="options that it has" if by_options else "ops and options that it has",
             got="\n".join(reasons),
             fix="change the options, or choose another backend: `graphc backends` lists them",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphc.errors import ArgumentError, UnknownOptionError, unknown_name
 
@@ -24,9 +24,35 @@ _KINDS: dict[str, tuple[tuple[type, ...], int, str]] = {
 }
 
 
+def _exactness() -> str:
+    value = os.environ.get("GRAPHC_EXACTNESS") or "default"
+    if value not in EXACTNESS:
+        raise unknown_name("value of GRAPHC_EXACTNESS", value, list(EXACTNESS))
+    return value
+
+
+def _verify() -> bool:
+    value = os.environ.get("GRAPHC_VERIFY") or "0"
+    if value not in ("0", "1"):
+        raise ArgumentError(
+            "this is no value of GRAPHC_VERIFY",
+            expected="1, or 0 for the default",
+            got=repr(value),
+            fix="set it to 1, or unset it",
+        )
+    return value == "1"
+
+
+def _folder(variable: str) -> str | None:
+    return os.environ.get(variable) or None
+
+
 @dataclass(frozen=True, slots=True)
 class CompileOptions:
     """How a graph is compiled.
+
+    What is left out comes from the environment: `GRAPHC_EXACTNESS`, `GRAPHC_VERIFY` (1 or 0), `GRAPHC_CACHE` and
+    `GRAPHC_DUMP`; where that says nothing, from the defaults below.
 
     Attributes:
         exactness: which classes of rewrite rules may be used: `"exact"` (the bits of the graph as written),
@@ -47,16 +73,16 @@ class CompileOptions:
         dump: a folder for numbered dumps of the graph around every pass.
     """
 
-    exactness: str = "default"
+    exactness: str = field(default_factory=_exactness)
     strict: bool = False
     memory_limit: int | None = None
     threads: int | None = None
     precision: str = "highest"
     law: str = "default"
     deterministic: bool = True
-    verify: bool = False
-    cache: str | os.PathLike[str] | None = None
-    dump: str | os.PathLike[str] | None = None
+    verify: bool = field(default_factory=_verify)
+    cache: str | os.PathLike[str] | None = field(default_factory=lambda: _folder("GRAPHC_CACHE"))
+    dump: str | os.PathLike[str] | None = field(default_factory=lambda: _folder("GRAPHC_DUMP"))
 
     def __new__(cls, *args: object, **options: object) -> CompileOptions:
         for name in options:
@@ -87,6 +113,10 @@ class CompileOptions:
         return EXACTNESS[self.exactness]
 
 
+NO_WISHES = CompileOptions(exactness="default", verify=False, cache=None, dump=None)
+"""The defaults, whatever the environment says."""
+
+
 def resolve_options(options: CompileOptions | None) -> CompileOptions:
     """The options that are given, or the defaults.
 
@@ -100,7 +130,32 @@ def resolve_options(options: CompileOptions | None) -> CompileOptions:
             got=repr(options),
             fix='gc.CompileOptions(exactness="fast"), for example',
         )
-    return default_options() if options is None else options
+    return CompileOptions() if options is None else options
+
+
+def require_folder(option: str, folder: str | os.PathLike[str]) -> None:
+    """Makes the folder that an option names, if it is not there.
+
+    Args:
+        option: `"cache"` or `"dump"`.
+        folder: its value.
+
+    Raises:
+        ArgumentError: it cannot be made, or cannot be written to.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        what = {"cache": "compiled code cannot be kept in", "dump": "dumps cannot be written to"}[option]
+        raise ArgumentError(
+            f"{what} {os.fspath(folder)!r}",
+            expected="a folder that exists or can be made, and can be written to",
+            got=f"{option}={os.fspath(folder)!r}",
+            fix=f"name another folder in CompileOptions({option}=…) or GRAPHC_{option.upper()}, or none",
+        )
 
 
 # What changes the speed or the results of a process, and is neither a path nor a secret.
@@ -110,9 +165,22 @@ _SETTINGS = (
 )  # fmt: skip
 
 
+# What else of ours is read: by the options, and by the tests and the make targets of a checkout.
+_PREFIX = "GRAPHC_"
+_KNOWN = frozenset(
+    _PREFIX + name for name in ("CACHE", "DUMP", "SEED", "REQUIRE", "DEMO_JAX", "UPDATE_GOLDEN", "HOST_SANITIZER")
+)
+
+
 def settings() -> dict[str, str]:
-    """The variables of the environment that a bug report needs, as far as they are set."""
-    return {name: os.environ[name] for name in _SETTINGS if name in os.environ}
+    """The variables of the environment that a bug report needs, as far as they are set.
+
+    Those that begin like ours and are none are probably misspelt: they are named, without their values.
+    """
+    found = {name: os.environ[name] for name in _SETTINGS if name in os.environ}
+    known = _KNOWN.union(_SETTINGS)
+    unknown = sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
+    return found | dict.fromkeys(unknown, "unknown to graphc; its value is not used")
 
 
 def user_cache() -> str:
@@ -127,13 +195,3 @@ def user_cache() -> str:
 def cuda_folders() -> list[str]:
     """Where a CUDA toolkit may be installed, as far as variables of the environment say so."""
     return [os.environ[name] for name in ("CUDA_PATH", "CUDA_HOME") if os.environ.get(name)]
-
-
-def default_options() -> CompileOptions:
-    """The defaults, with `GRAPHC_EXACTNESS`, `GRAPHC_VERIFY`, `GRAPHC_CACHE` and `GRAPHC_DUMP` from the environment."""
-    return CompileOptions(
-        exactness=os.environ.get("GRAPHC_EXACTNESS", "default"),
-        verify=os.environ.get("GRAPHC_VERIFY", "0") not in ("", "0"),
-        cache=os.environ.get("GRAPHC_CACHE") or None,
-        dump=os.environ.get("GRAPHC_DUMP") or None,
-    )

@@ -10,16 +10,15 @@ import numpy as np
 from graphc.errors import BackendError, StateLostError
 from graphc.ir import dims
 from graphc.ir.types import TensorType
-from graphc.lowering.backend import Call
 from graphc.plan.data import Plan
 
 
 class Trial:
-    """Runs a new call once and looks at what came of it; later runs of the call cost nothing more.
+    """A run of a call that has not been proven yet: made before it, and asked about what came of it.
 
     Args:
         name: of the backend.
-        plan: what it was to run.
+        plan: what it is to run.
         sizes: to which it is bound.
         step: the session's step: an array without axes.
         counts: whether the run counts as a step.
@@ -31,22 +30,21 @@ class Trial:
         self.sizes = sizes
         self.step = step
         self.counts = counts
+        self._before = int(step)
 
-    def run(self, call: Call, args: Sequence[np.ndarray]) -> Sequence[Any]:
-        """The results.
+    def judge(self, results: Sequence[Any]) -> None:
+        """Holds the results and the count to the plan.
 
         Raises:
             BackendError: they are not those of the plan, or the run counts although it should not; nothing is lost.
             StateLostError: variables have been written by a call that breaks the protocol.
         """
-        before = int(self.step)
-        results = call(*args)
-        wrong = [*self._wrong_count(int(self.step) - before), *wrong_results(results, self.plan, self.sizes)]
+        wrong = [*self._wrong_count(int(self.step) - self._before), *wrong_results(results, self.plan, self.sizes)]
         if not wrong:
-            return results
+            return
         if self.plan.updated:
             raise self._lost(wrong)
-        self.step[...] = before
+        self.step[...] = self._before
         raise BackendError(
             f"the backend {self.name!r} failed in a call",
             expected=self._expected(),

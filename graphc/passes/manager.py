@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from graphc.backend import REFERENCE, Capabilities
-from graphc.errors import ArgumentError, InternalError
+from graphc.errors import InternalError
 from graphc.ir.graph import Graph
 from graphc.ir.ledger import Ledger
 from graphc.ir.text import print_graph
 from graphc.ir.verify import verify
-from graphc.options import CompileOptions
+from graphc.options import CompileOptions, require_folder
 from graphc.passes.fusion import FusionReport
 
 
@@ -116,7 +116,7 @@ def _observers(options: CompileOptions) -> list[Instrument]:
 
 
 def _dumper(folder: str | os.PathLike[str]) -> Instrument:
-    _require_folder(folder)
+    require_folder("dump", folder)
     counter = itertools.count()
 
     def dump(stage: str, graph: Graph) -> None:
@@ -125,18 +125,3 @@ def _dumper(folder: str | os.PathLike[str]) -> Instrument:
             file.write(print_graph(graph))
 
     return dump
-
-
-def _require_folder(folder: str | os.PathLike[str]) -> None:
-    try:
-        os.makedirs(folder, exist_ok=True)
-        writable = os.access(folder, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        raise ArgumentError(
-            f"dumps cannot be written to {os.fspath(folder)!r}",
-            expected="a folder that exists or can be made, and can be written to",
-            got=f"dump={os.fspath(folder)!r}",
-            fix="name another folder in CompileOptions(dump=…) or GRAPHC_DUMP, or none for no dumps",
-        )

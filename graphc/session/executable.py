@@ -100,8 +100,13 @@ class Executable:
             call = binding.free.pop()
         except IndexError:
             call = self._new_call(binding)
+        trial = None if binding.proven else self._trial(binding)
         try:
-            return call(*args) if binding.proven else self._first(binding, call, args)
+            results = call(*args)
+            if trial is not None:
+                trial.judge(results)
+                binding.proven = True
+            return results
         except NumericsError as error:
             self._explain(error, args, binding.sizes)
             raise
@@ -116,14 +121,9 @@ class Executable:
         finally:
             binding.free.append(call)
 
-    def _first(
-        self, binding: _Binding, call: Callable[..., Sequence[Any]], args: Sequence[np.ndarray]
-    ) -> Sequence[Any]:
+    def _trial(self, binding: _Binding) -> Trial:
         counts = bool(self.plan.recorded.updates)
-        trial = Trial(self.plan.choice.name, self.plan.plan, binding.sizes, self._state.counter, counts)
-        results = trial.run(call, args)
-        binding.proven = True
-        return results
+        return Trial(self.plan.choice.name, self.plan.plan, binding.sizes, self._state.counter, counts)
 
     def _explain(self, error: NumericsError, args: Sequence[np.ndarray], sizes: dict[str, int]) -> None:
         """Adds the line that made the first NaN; nothing has been committed, so the run can be followed again."""
