@@ -20,12 +20,19 @@ from mistakes import MARK, MISTAKES, Mistake, Model, X, Y
 import graphc as gc
 from graphc.builder.graph import current_graph
 from graphc.errors import ArgumentError, GraphcError, GraphMismatchError
+from graphc.lowering import registry
 
 GOLDEN = Path(__file__).parent / "mistakes" / "golden"
 MOST_INNER_FRAMES = 10  # between the user's line and the end of a traceback
 DECLARED = {"v", "z"}  # what programs call variables and placeholders that they add
 
 each_mistake = pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
+
+
+@pytest.fixture(autouse=True)
+def no_backends_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else is installed is no part of a message's golden."""
+    monkeypatch.setattr(registry, "_entry_points", dict)
 
 
 class Place(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,13 +19,21 @@ _LADDER = {"b": 0, "u": 1, "i": 1, "f": 2}  # numbers are converted upwards
 def as_array(node: Tensor, value: Any) -> np.ndarray:
     """A feed, or the value of a variable, as an array of exactly its dtype and rank.
 
-    Numbers, lists and NumPy scalars are converted; arrays must fit as they are.
+    Numbers, lists, NumPy scalars, and whatever else `np.asarray` takes (an array of JAX, a column of pandas) are
+    converted upwards; arrays of NumPy must fit as they are.
 
     Raises:
         FeedTypeError: an array of another dtype, or numbers that do not fit into the dtype.
         FeedError: another rank or static size.
     """
     wanted = node.dtype.numpy
+    if type(value) is not np.ndarray and _is_masked(value):
+        raise FeedTypeError(
+            f"{_what(node)} is a masked array",
+            expected=f"an array for {node.type}: every element counts",
+            got=f"{int(np.sum(value.mask))} masked of {value.size} elements",
+            fix="fill them, feed.filled(0), and feed the mask beside if the graph needs it: ~np.ma.getmaskarray(feed)",
+        )
     if isinstance(value, np.ndarray):
         array = value if type(value) is np.ndarray else np.asarray(value)
         if array.dtype != wanted:
@@ -39,6 +48,11 @@ def as_array(node: Tensor, value: Any) -> np.ndarray:
         array = _converted(node, value)
     _check_shape(node, array)
     return array
+
+
+def _is_masked(value: object) -> bool:
+    """NumPy itself loads that module only when it is used: then no value can be of its class."""
+    return "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray)
 
 
 def _what(node: Tensor) -> str:

@@ -172,9 +172,8 @@ class Session:
         A session that has lost its state (`StateLostError`) goes on from there.
 
         Raises:
-            UnknownNameError: the snapshot names a variable that the graph lacks.
             FeedError: a value does not fit.
-            ArgumentError: the snapshot lacks variables of the graph, or is none.
+            ArgumentError: the snapshot has variables that the graph lacks, or lacks some of the graph, or is none.
         """
         self.state.require_not_ended()
         if not isinstance(getattr(snapshot, "step", None), (int, np.integer)):
@@ -183,6 +182,15 @@ class Session:
                 expected="a gc.Snapshot: values by name, and a step",
                 got=f"a {type(snapshot).__name__}",
                 fix="session.snapshot() gives one; session.assign sets single variables",
+            )
+        strange = [name for name in snapshot.values if name not in self.graph.variables]
+        if strange:
+            raise ArgumentError(
+                "the snapshot has variables that the graph lacks: " + ", ".join(map(repr, strange)),
+                expected="values for " + (", ".join(self.graph.variables) or "no variables"),
+                got="values for " + ", ".join(map(str, snapshot.values)),
+                fix="restore it to a session of the graph that it was taken of; "
+                "session.assign({name: snapshot.values[name]}) sets single variables",
             )
         nodes = [lookup.variable(self.graph, name) for name in snapshot.values]
         arrays = {node.name: as_array(node, snapshot.values[node.name]) for node in nodes}

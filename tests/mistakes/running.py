@@ -272,6 +272,17 @@ def dumps_into_no_folder(m: Model) -> object:
     return gc.compile(m.x + 1.0, [m.x], options=gc.CompileOptions(dump="/dev/null"))  # <- here
 
 
+@mistake(FeedTypeError, TypeError)
+def feed_a_masked_array(m: Model) -> object:
+    x = np.ma.masked_greater(X, 0.5)
+    return m.session.run(m.logits, feeds={m.x: x})  # <- here
+
+
+@mistake(ArgumentError, ValueError)
+def compiled_code_into_a_file(m: Model) -> object:
+    return gc.compile(m.x + 1.0, [m.x], options=gc.CompileOptions(cache="/dev/null"))  # <- here
+
+
 @mistake(FeedError, ValueError)
 def axis_that_is_missing(m: Model) -> None:
     with m.graph:

@@ -10,7 +10,6 @@ from graphc.errors import (
     GraphMismatchError,
     ShapeError,
     StaticGraphError,
-    UnknownNameError,
     UpdateError,
 )
 
@@ -165,7 +164,7 @@ def value_of_a_tensor(m: Model) -> object:
     return m.session.value(m.loss)  # <- here
 
 
-@mistake(UnknownNameError, LookupError)
+@mistake(ArgumentError, ValueError)
 def restore_of_another_model(m: Model) -> None:
     _, step = m.session.snapshot()
     m.session.restore(gc.Snapshot({"b": np.ones(4, np.float32), "kernel": np.ones(3)}, step))  # <- here
