@@ -16,13 +16,14 @@ import numpy as np
 
 import graphc
 from graphc import benchmark, options
-from graphc.errors import GraphcError
+from graphc.errors import GraphcError, unknown_name
 from graphc.lowering import registry
 
 _PACKAGES = (
     "numpy", "ml_dtypes", "networkx", "opt_einsum", "safetensors", "rich", "jax", "cupy-cuda13x", "cupy-cuda12x",
     "llvmlite",
 )  # fmt: skip
+_ABSENT = "not installed"
 _DRIVER = Path("/proc/driver/nvidia")
 
 
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--size", action="append", default=[], metavar="NAME=N", type=_size, help="of a symbolic dimension"
     )
     bench.add_argument("--seconds", type=float, default=1.0, help="for the timings of each backend (default: 1)")
-    given = parser.parse_args(argv)
+    given = parser.parse_args(_require_command(parser, argv, commands.choices))
     try:
         lines = _bench(given) if given.command == "bench" else {"backends": _backends, "info": _info}[given.command]()
     except GraphcError as error:
@@ -52,6 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # the reason of another package's backend may be any text
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def _require_command(
+    parser: argparse.ArgumentParser, argv: Sequence[str] | None, known: Iterable[str]
+) -> Sequence[str]:
+    """The arguments, unless they begin with a word that is no command."""
+    given = sys.argv[1:] if argv is None else argv
+    if given and not given[0].startswith("-") and given[0] not in known:
+        error = unknown_name("command", given[0], list(known))
+        parser.error(f"{error.message}: {error.fix if 'did you' in str(error.fix) else error.expected}")
+    return given
 
 
 def _backends() -> list[str]:
@@ -72,7 +84,10 @@ def _backend(name: str) -> tuple[str, str, str, str]:
         return "broken", "-", " ".join((error.message + got).split()), error.fix or ""
     state = "available" if found.available else "not available"
     accelerator = ("yes" if found.accelerator else "no") if found.available else "-"
-    return state, accelerator, found.reason, found.remedy
+    library, _ = registry.EXTRAS.get(name, ("", ""))
+    version = _version(library) if found.available and library else _ABSENT
+    reason = found.reason if version == _ABSENT else f"{found.reason}; {library} {version}"
+    return state, accelerator, reason, found.remedy
 
 
 def _info() -> list[str]:
@@ -146,7 +161,7 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+        return _ABSENT
 
 
 def _blas() -> str:

@@ -85,6 +85,32 @@ def test_unknown_commands_are_refused(arguments: list[str], capsys: pytest.Captu
     assert "usage: graphc" in capsys.readouterr().err
 
 
+def test_a_misspelt_command_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    for given, said in (("bakends", "did you mean 'backends'?"), ("train", "one of: backends, bench, info")):
+        with pytest.raises(SystemExit):
+            cli.main([given])
+        assert f"there is no command named {given!r}: {said}" in capsys.readouterr().err
+
+
+def test_info_names_variables_that_are_none_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GRAPHC_EXACTNES", "sesame")
+    monkeypatch.setenv("GRAPHC_CACHE", "/home/somebody")
+    assert cli.main(["info"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"(?m)^GRAPHC_EXACTNES +unknown to graphc; its value is not used$", text)
+    assert not re.search("sesame|GRAPHC_CACHE|somebody", text)
+
+
+@pytest.mark.requires("jax")
+def test_the_version_of_jax_is_listed_without_importing_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["backends"]) == 0
+    assert re.search(
+        rf"(?m)^jax +available +no +runs on JAX's .*; jax {metadata.version('jax')}$", capsys.readouterr().out
+    )
+
+
 class Absent(NumpyBackend):
     """A backend whose device is missing."""
 

@@ -21,7 +21,7 @@ from . import emit
 from .program import Cell, JaxProgram
 from .x64 import put, require_version
 
-_CAPABILITIES = Capabilities(name="jax", granularity="graph", dtypes=ANY)
+_CAPABILITIES = Capabilities(name="jax", granularity="graph", dtypes=ANY, own_algebra=True)
 
 
 class JaxBackend:
@@ -36,7 +36,7 @@ class JaxBackend:
         for package in ("jax", "jaxlib"):
             if importlib.util.find_spec(package) is None:
                 return Availability(False, f"the package {package} is not installed")
-        return Availability(True, "jax is installed")
+        return Availability(True, "runs on JAX's default device")
 
     def unsupported(self, plan: Plan, options: CompileOptions) -> list[str]:
         """Ops without a row, and options that XLA does not offer."""
