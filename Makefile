@@ -11,7 +11,7 @@ help:
 	@echo 'make demo        set up .venv and run examples/demo.py'
 	@echo 'make test        set up .venv and run ruff, mypy and pytest; with jax and nvrtc where they can be installed'
 	@echo 'make fuzz N=...  run N random graphs (default $(N)) on all cores; GRAPHC_SEED=... says which'
-	@echo 'make bench       run the benchmarks'
+	@echo 'make bench       measure graphc beside the libraries that .venv has; tables and plots in build/bench'
 	@echo 'make gpu         run all tests and benchmarks that need an NVIDIA GPU, within eight minutes'
 	@echo 'make jax         install the jax extra, or try it again'
 	@echo 'make nvrtc       install the compiler of CUDA C++, or try it again'
@@ -35,7 +35,8 @@ fuzz:
 
 bench:
 	@sh .ci/setup bench
-	$(PY) -m benchmarks
+	@mkdir -p build/bench
+	$(PY) -m benchmarks run --json build/bench/run.json --markdown build/bench/run.md --plot build/bench
 
 # As it stands, with the python3 and the libraries that the machine with the GPU has: nothing is installed.
 gpu:

@@ -228,6 +228,23 @@ def test_a_name_that_nothing_has_is_told() -> None:
     assert "there is no workload 'nothing-*'; there are: " in text(shown)
 
 
+def test_the_examples_of_the_documentation_run(tmp_path: Path) -> None:
+    """A workload in less than forty lines, a peer in one file."""
+    blocks = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").split("```python\n")[1:]
+    sources = [block.split("```")[0] for block in blocks]
+    files = [tmp_path / "hypotenuse.py", tmp_path / "hypot.py"]
+    for file, source in zip(files, sources, strict=True):
+        assert len(source.splitlines()) < 40
+        file.write_text(source, encoding="utf-8")
+    target = tmp_path / "a.json"
+    chosen = ["--workload", str(files[0]), "--runner", str(files[1]), "graphc numpy", "NumPy by hand"]
+    assert command.main(["run", "--suite", "smoke", *chosen, "--json", str(target)], console()) == 0
+    found = record.read(target).records
+    assert {(one.runner, one.failure) for one in found} == {
+        (name, None) for name in ("np.hypot", "graphc numpy", "NumPy by hand")
+    }
+
+
 # --- figures -----------------------------------------------------------------------------------------------------
 
 
