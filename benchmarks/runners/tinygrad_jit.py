@@ -1,4 +1,7 @@
-"""tinygrad with TinyJit on its CPU device, which needs clang: `CC` names it, if it is not on the path."""
+"""tinygrad with TinyJit on its CPU device, which needs clang: `CC` names it, if it is not on the path.
+
+Kernels are those of its heuristics: its search for better ones (BEAM) takes minutes for a workload.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def available() -> str | None:
 
 
 def environment(threads: int) -> Mapping[str, str]:
-    return {"DEV": "CPU", "CPU_COUNT": str(threads), "BEAM": "0"}
+    return {"DEV": "CPU", "CPU_COUNT": str(threads), "TRAINING": "1"}  # without which optimisers refuse to step
 
 
 def load() -> str:
@@ -73,13 +76,7 @@ def _step(tinygrad: Any, function: Any, state: Any) -> Any:
     def train(*batch: Any) -> Any:
         return step(*batch).realize()
 
-    jitted = tinygrad.TinyJit(train)
-
-    def call(*batch: Any) -> Any:
-        with tinygrad.Tensor.train():
-            return jitted(*batch)
-
-    return call
+    return tinygrad.TinyJit(train)
 
 
 def _answer(result: Any) -> Arrays:

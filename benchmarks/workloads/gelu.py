@@ -11,10 +11,14 @@ import numpy as np
 from benchmarks.workload import Problem, Workload
 
 # erf x is nearly x·P(x²)/Q(x²) for |x| < 4: the polynomials of Eigen and XLA, a few ulp off in float32.
-_P = (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05)
-_P += (-7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02)
-_Q = (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03)
-_Q += (-1.42647390514189e-02,)
+_P = (
+    *(-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05),
+    *(-7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02),
+)
+_Q = (
+    *(-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03),
+    -1.42647390514189e-02,
+)
 _BLOCK = 16384  # elements: the block's arrays stay in the second-level cache
 
 
@@ -30,7 +34,7 @@ def reference(x: Any) -> Any:
 
 
 def _erf(x: np.ndarray) -> np.ndarray:
-    return np.fromiter(map(erf, memoryview(x)), float, x.size)
+    return np.fromiter(map(erf, x.data), float, x.size)
 
 
 @cache

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from benchmarks.workload import Problem, Workload
 
 Shape = tuple[int, ...]
-FUNCTIONS = dict.fromkeys(("numpy", "graphc", "torch", "jax", "pytensor", "tinygrad"), lambda library, a, b: a @ b)
-FUNCTIONS["onnx"] = lambda b, x, y: b.MatMul(x, y)
+
+
+def _product(library: Any, a: Any, b: Any) -> Any:
+    return a @ b
+
+
+def onnx(builder: Any, a: Any, b: Any) -> Any:
+    return builder.MatMul(a, b)
+
+
+FUNCTIONS = dict.fromkeys(("numpy", "graphc", "torch", "jax", "pytensor", "tinygrad"), _product) | {"onnx": onnx}
 
 
 def _make(first: Shape, second: Shape, rng: np.random.Generator, size: str) -> Problem:
