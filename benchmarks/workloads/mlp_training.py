@@ -1,6 +1,7 @@
 """A training step of an MLP 784-256-10 at batch 128: cross-entropy, its gradient, Adam.
 
-Where the correction 1 - βᵗ is computed in float32, it is -expm1(t·log β): 1 - 0.999 is off by 1e-5 there.
+Where we write the correction 1 - βᵗ in float32, it is -expm1(t·log β): 1 - 0.999 is off by 1e-5 there. An optimiser
+that comes with a library may compute it so all the same, which twenty steps make 3e-4 of a loss.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def make(rng: np.random.Generator, size: str) -> Problem:
     weights = sum(array.size for array in state.values())
     products = 2 * batch * hidden * (2 * inputs + 3 * classes)  # x needs no gradient
     moved = 4 * batches[0][0].size + 8 * batch + 6 * 4 * weights  # w, m and v are read and written
-    return Problem(batches, state, flops=products + 12 * weights, nbytes=moved, rtol=2e-4)
+    return Problem(batches, state, flops=products + 12 * weights, nbytes=moved, rtol=1e-3)
 
 
 def reference(state: Any, batches: Any) -> list[float]:
