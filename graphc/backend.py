@@ -42,6 +42,7 @@ class Capabilities(NamedTuple):
         overwrites: op → positions of the operands whose memory the result may take over, element by element.
         atomic: ops that run as C code only: nothing can interrupt them or make them fail, so they may be part
             of a commit.
+        own_algebra: a compiler below it may use algebra that changes bits, unless `law="strict"` forbids that.
         exact: same bits as the reference interpreter, so that constants may be folded without a change.
         fuses: what it takes into groups of one node (`ops.fused`); nothing by default. `"elementwise"`: elementwise
             ops over one space; `"layout"`: reads of operands under an index map; `"reduction"`: reductions at the
@@ -62,6 +63,7 @@ class Capabilities(NamedTuple):
     views: frozenset[str] = frozenset()
     overwrites: Mapping[str, tuple[int, ...]] = MappingProxyType({})
     atomic: frozenset[str] = frozenset()
+    own_algebra: bool = False
     exact: bool = False
     fuses: frozenset[str] = frozenset()
     separate: frozenset[str] = frozenset()

@@ -3,16 +3,18 @@
 The oracle is the reference interpreter on the graph as recorded. First the number of rewrites that are allowed, groups
 of fused nodes included, is halved until one more makes the answer wrong. Does the reference interpreter agree that the
 graph after that rewrite is another one, then the rule, or the fusion, is guilty. If not, the backend is: each node of
-the graph is run alone, on the reference's own inputs. The first that differs is a wrong kernel; if none does, they were
-put together wrongly: the plan. Of a group that differs, the Kernel interpreter tells whether its Kernel is wrong, which
-is the fusion's fault, or what the backend has printed from it.
+the graph is run alone, on the reference's own inputs. The first that differs is a wrong kernel; if none does, they
+were put together wrongly: the plan. Where a backend has a compiler below it with algebra of its own (XLA), an answer
+that is right under `law="strict"` is nobody's fault, but the law's. Of a group that differs, the Kernel interpreter
+tells whether its Kernel is wrong, which is the fusion's fault, or what the backend has printed from it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from graphc.bisection.search import Bisection, run_plan
+from graphc.bisection.running import run_plan
+from graphc.bisection.search import Bisection
 from graphc.bisection.verdict import Culprit, IsWrong, differs
 from graphc.errors import ArgumentError
 from graphc.session.executable import Executable
@@ -26,12 +28,16 @@ def bisect(executable: Executable, /, *args: Any, is_wrong: IsWrong = differs, *
     Args:
         executable: from `session.compile` or `gc.compile`.
         *args: the feeds of the call; by name as keywords, too.
-        is_wrong: `f(computed, expected) -> bool`; by default `differs`.
+        is_wrong: `f(computed, expected) -> bool` of two lists of arrays: the results, then the new values of the
+            variables. By default `differs`. It is also asked about single nodes, with the values of that node; where
+            it fails there, nothing is called wrong.
         **kwargs: see `args`.
 
     Raises:
-        ArgumentError: the first argument is no executable.
+        ArgumentError: the first argument is no executable; or `is_wrong` calls the reference's own answer wrong, or
+            fails on it.
         FeedError: as the call itself would.
+        NumericsError, OutOfRangeError: the call fails, and so does the reference: there is no answer to follow.
     """
     require_executable("bisect", executable)
     plan = executable.plan

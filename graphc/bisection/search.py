@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from graphc import reference
-from graphc.bisection.verdict import Culprit, IsWrong, differs
+from graphc.bisection.running import run_plan
+from graphc.bisection.verdict import Culprit, IsWrong, Judge, differs
 from graphc.compiler import CompiledPlan, compile_graph
-from graphc.errors import GraphcError
+from graphc.errors import GraphcError, NumericsError, OutOfRangeError
 from graphc.ir.graph import Graph
 from graphc.ir.opdef import Kind
 from graphc.ir.tensor import Tensor, rebuild
@@ -25,28 +27,9 @@ from graphc.ops.structure import projections
 from graphc.options import CompileOptions
 from graphc.passes.manager import Context, run_passes
 from graphc.passes.pipelines import DEFAULT
+from graphc.session import numerics
 
 _MANDATORY = "legalize"
-
-
-def run_plan(plan: CompiledPlan, leaves: Mapping[Tensor, np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
-    """Runs a plan once, without a session: results and new values of the variables, in memory of their own.
-
-    Args:
-        plan: from `compile_graph`.
-        leaves: arrays of the parameters and variables of its graph.
-        sizes: of its symbols.
-    """
-    backend = plan.choice.backend
-    variables = {variable.name: variable for variable in plan.optimised.variables}
-    named = [variables[plan.plan.slots[index].name] for index in plan.plan.state]
-    state = [backend.allocate(variable.type) for variable in named]
-    backend.to_device([(target, leaves[node]) for target, node in zip(state, named, strict=True)])
-    call, _ = plan.program.bind(sizes, state, list)
-    results = call(*(leaves[node] for node in plan.optimised.parameters))
-    new = dict(zip(named, state, strict=True))
-    updated = [backend.to_host(new[variable]) for variable, _ in plan.optimised.updates]
-    return [*(np.asarray(value) for value in results), *updated]
 
 
 class Bisection:
@@ -60,7 +43,11 @@ class Bisection:
         is_wrong: see `IsWrong`.
 
     Attributes:
-        expected: what the reference interpreter computes.
+        expected: what the reference interpreter computes; nothing if it fails.
+        failure: the error with which the reference fails, as it may at an index or a check.
+
+    Raises:
+        ArgumentError: `is_wrong` calls the expected values wrong, or cannot judge them.
     """
 
     def __init__(
@@ -77,21 +64,61 @@ class Bisection:
         self.sizes = sizes
         self.choice = choice
         self.options = options
-        self.is_wrong = is_wrong
-        self.expected = self.by_reference(self.graph)
+        self.expected: list[np.ndarray] = []
+        self.failure: GraphcError | None = None
+        try:
+            self.expected = self.by_reference(self.graph)
+        except (NumericsError, OutOfRangeError) as error:
+            self.failure = error
+        self.is_wrong = Judge(is_wrong, self.expected) if self.failure is None else Judge(differs, [])
 
     def run(self) -> Culprit:
-        """Who makes the answer wrong, if it is."""
+        """Who makes the answer wrong, if it is.
+
+        Raises:
+            NumericsError, OutOfRangeError: the call fails, and so does the reference.
+        """
         return self._culprit()._replace(expected=tuple(self.expected))
 
     def finds_wrong(self) -> bool:
-        """Whether there is anything to search for."""
-        return self.wrong(self.compile(None))
+        """Whether there is anything to search for.
+
+        Raises:
+            ArgumentError: `is_wrong` cannot judge the answer.
+        """
+        return self.wrong(self.compile(None), judge=self.is_wrong.tell)
+
+    def finds_law(self) -> bool:
+        """Whether a wrong answer is only what the backend may make of the graph unless `law="strict"` forbids it."""
+        if self.options.law == "strict" or not self.choice.backend.info().own_algebra:
+            return False
+        return not self.wrong(compile_graph(self.graph, self.choice, replace(self.options, law="strict")))
+
+    def require_answer(self) -> None:
+        """Holds the call to giving an answer where the reference gives none.
+
+        Raises:
+            NumericsError, OutOfRangeError: the call fails as the reference does; the call's own error.
+        """
+        if self.failure is None:
+            return
+        whole = self.compile(None)
+        try:
+            self.by_backend(whole)
+        except type(self.failure) as error:
+            if isinstance(error, NumericsError):
+                numerics.explain(error, whole.optimised, self.leaves, self.sizes)
+            error.message = f"the call fails, and so does the reference: {error.message}"
+            raise
 
     def _culprit(self) -> Culprit:
+        self.require_answer()
         whole = self.compile(None)
-        if not self.wrong(whole):
-            return Culprit("nothing", "", "the answer is that of the reference interpreter")
+        if not self.wrong(whole, judge=self.is_wrong.tell):
+            reason = f"the answer is that of the reference interpreter, {self.is_wrong.tolerance()}"
+            return Culprit("nothing", "", reason)
+        if self.finds_law():
+            return self.law()
         plain = self.compile(0)
         if self.wrong(plain):
             return self.pass_or_backend(plain)
@@ -110,15 +137,16 @@ class Bisection:
         """The graph with so many rewrites at most."""
         return compile_graph(self.graph, self.choice, self.options, limit=limit)
 
-    def wrong(self, plan: CompiledPlan) -> bool:
+    def wrong(self, plan: CompiledPlan, judge: IsWrong | None = None) -> bool:
         try:
             computed = self.by_backend(plan)
-        except Exception:  # what the reference can compute, the backend must not refuse
-            return True
-        return self.is_wrong(*self.paired(plan.optimised, computed))
+        except Exception as error:  # what the reference can compute, the backend must not refuse
+            return type(error) is not type(self.failure)
+        return self.failure is not None or (judge or self.is_wrong)(*self.paired(plan.optimised, computed))
 
     def by_reference(self, graph: Graph) -> list[np.ndarray]:
-        return [np.asarray(value) for value in reference.evaluate(graph.outputs, self.leaves, self.sizes)]
+        found = reference.evaluate(graph.outputs, self.leaves, self.sizes, silent=True)
+        return [np.asarray(value) for value in found]
 
     def by_backend(self, plan: CompiledPlan) -> list[np.ndarray]:
         return run_plan(plan, self.leaves, self.sizes)
@@ -133,11 +161,18 @@ class Bisection:
         """Whether the reference interpreter gives the expected values for it."""
         try:
             computed = self.by_reference(graph)
-        except GraphcError:
-            return False
-        return not self.is_wrong(*self.paired(graph, computed))
+        except GraphcError as error:
+            return type(error) is type(self.failure)
+        return self.failure is None and not self.is_wrong(*self.paired(graph, computed))
 
     # --- verdicts -----------------------------------------------------------------------------------------------
+
+    def law(self) -> Culprit:
+        reason = (
+            f"the compiler below the backend {self.choice.name!r} has used algebra of its own, as documented; "
+            'the answer is right with options=gc.CompileOptions(law="strict")'
+        )
+        return Culprit("law", self.choice.name, reason)
 
     def pass_or_backend(self, plain: CompiledPlan) -> Culprit:
         if self.same_graph(plain.optimised):
@@ -161,13 +196,20 @@ class Bisection:
         """A wrong kernel, or else a wrong plan."""
         name = self.choice.name
         values: dict[Tensor, Any] = {}
-        reference.evaluate(plan.optimised.outputs, self.leaves, self.sizes, values.__setitem__)
+        try:
+            reference.evaluate(plan.optimised.outputs, self.leaves, self.sizes, values.__setitem__, silent=True)
+        except (NumericsError, OutOfRangeError) as error:
+            return self.missed_check(error, next(node for node in plan.optimised.nodes if node not in values))
         nodes = [node for node in plan.optimised.nodes if node.op.name != "project"]
         node = self.wrong_alone(nodes, values, fuse=False)
         if node is not None:
             return self.group(node, values) if node.op in FUSED_OPS else self.kernel(node)
         reason = f"every kernel of the backend {name!r} is right by itself: its order, memory or code is not"
         return Culprit("plan", plan.plan.name, reason)
+
+    def missed_check(self, error: GraphcError, node: Tensor) -> Culprit:
+        reason = f"the backend {self.choice.name!r} gives an answer where the reference fails: {error.message}"
+        return Culprit("kernel", node.op.name, reason, node.origins, node=node)
 
     def kernel(self, node: Tensor, kind: str = "kernel") -> Culprit:
         reason = f"the backend {self.choice.name!r} computes it wrongly even alone"
@@ -181,7 +223,7 @@ class Bisection:
             return Culprit("fusion", f"fuse_{fusion}", reason, node.origins, node=node)
         inner: dict[Tensor, Any] = {}
         given = {parameter: values[source] for parameter, source in zip(body.parameters, node.inputs, strict=True)}
-        reference.evaluate(body.results, given, self.sizes, inner.__setitem__)
+        reference.evaluate(body.results, given, self.sizes, inner.__setitem__, silent=True)
         printed = "single" in self.choice.backend.info().fuses
         member = self.wrong_alone(body.nodes, inner, fuse=True)
         if member is not None:

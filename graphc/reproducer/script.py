@@ -30,6 +30,7 @@ class Setting(NamedTuple):
         imports: lines that this source needs.
         options: of the compilation.
         allowed: how far numbers may be off, absolutely; `None`: as far as `graphc.bisection.differs` lets them.
+        predicate: lines that define `is_wrong(computed, expected)` in place of both.
         expected: the right results and new values of variables; those of the reference interpreter if `None`.
         note: the first lines of the script: what it shows.
     """
@@ -38,6 +39,7 @@ class Setting(NamedTuple):
     imports: Sequence[str] = ()
     options: CompileOptions = CompileOptions()
     allowed: float | None = None
+    predicate: Sequence[str] = ()
     expected: Sequence[np.ndarray] | None = None
     note: str = "A wrong answer."
 
@@ -49,10 +51,14 @@ def print_script(problem: Problem, setting: Setting) -> str:
     return _Printer(problem, setting).run()
 
 
-_RESERVED = (
-    "gc", "np", "dims", "apply", "OPS", "graph", "feeds", "session", "step", "culprit", "computed", "expected",
-    "is_wrong",
-)  # fmt: skip
+RESERVED: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("dims", "apply", "OPS", "graph", "feeds", "session", "step", "culprit", "computed", "expected", "is_wrong"), ""
+    ),
+    "gc": "import graphc as gc",
+    "np": "import numpy as np",
+}
+"""Names of every script → the import that makes them."""
 
 
 class _Printer:
@@ -62,7 +68,8 @@ class _Printer:
         self.imports = {"import numpy as np", "import graphc as gc", *setting.imports}
         self.names: dict[Tensor, str] = {}
         self.symbols: dict[str, str] = {}
-        self.taken = set(_RESERVED)
+        self.taken = set(RESERVED)
+        self.taken.update(re.findall(r"^\w+", "\n".join(setting.predicate), re.MULTILINE))
 
     def run(self) -> str:
         graph = self.problem.graph
@@ -112,9 +119,11 @@ class _Printer:
             lines.append("expected = culprit.expected  # by the reference interpreter")
         else:
             lines.append(f"expected = [{', '.join(map(array_text, setting.expected))}]")
-        if setting.allowed is None:
+        head = ["", *setting.predicate, ""] if setting.predicate else []
+        if not head and setting.allowed is None:
             self.imports.add("from graphc.bisection import differs as is_wrong")
-        head = [] if setting.allowed is None else _is_wrong(setting.allowed)
+        elif not head and setting.allowed is not None:
+            head = _is_wrong(setting.allowed)
         return [
             *head,
             *lines,
@@ -134,7 +143,7 @@ class _Printer:
             for axis, size in enumerate(node.shape):
                 symbol = dims.symbol_name(size)
                 if symbol is not None and symbol not in self.symbols:
-                    self.symbols[symbol] = symbol + "_size" * (symbol in _RESERVED or keyword.iskeyword(symbol))
+                    self.symbols[symbol] = symbol + "_size" * (symbol in RESERVED or keyword.iskeyword(symbol))
                     lines.append(f"{self.symbols[symbol]} = {name}.shape[{axis}]")
         return lines
 
