@@ -49,9 +49,13 @@ def mse(predictions: TensorLike, targets: TensorLike, *, reduction: str = "none"
 def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, *, reduction: str = "none") -> Tensor:
     """The cross-entropy between softmax(logits) and labels, along the last axis; finite for finite logits.
 
+    **A label out of range is no error**, and masks nothing: its loss is logsumexp(logits), as if no class were right,
+    and training goes on with it. Check labels before they are fed, or in the graph: where
+    `gc.logical_and(labels >= 0, labels < classes)` is false, `gc.where` can put a NaN, which `gc.check_numerics` finds.
+
     Args:
         logits: floats `(..., classes)`.
-        labels: integers `(...)`, or distributions of a float dtype `(..., classes)`.
+        labels: integers `(...)` from 0 to classes - 1, or distributions of a float dtype `(..., classes)`.
         reduction: `"none"`, `"mean"` or `"sum"` over what is left after the last axis.
 
     Raises:

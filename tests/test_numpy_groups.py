@@ -212,6 +212,15 @@ def test_what_rules_left_alone_is_told_of_members_too() -> None:
     assert left[0] == left[1] != "left alone:\n  nothing\n"
 
 
+def test_what_is_saved_is_told_with_the_size_from_which_on_it_is() -> None:
+    with gc.Graph():
+        symbolic, static = gc.placeholder("x", ("n", 3)), gc.placeholder("y", (groups.WHOLE + 1,))
+        said = [gc.compile(gc.tanh(gc.sin(gc.exp(t))), [t], backend="numpy").plan for t in (symbolic, static)]
+    assert f"48*n bytes saved from {groups.WHOLE + 1} elements on  " in said[0].explain()
+    assert f"{16 * (groups.WHOLE + 1)} bytes saved  " in said[1].explain()
+    assert "fused(x, body=[exp, sin, tanh], fusion='elementwise')" in said[0].show()
+
+
 def test_small_static_shapes_are_left_alone_and_explain_says_why() -> None:
     with gc.Graph():
         x = gc.placeholder("x", (8,))

@@ -175,7 +175,9 @@ class _Fusion:
             self.new[node] = output
         ops = tuple(node.op.name for node in members)
         saved = _saved(members, results)
-        self.report.append(FusedGroup(name, kind, ops, len(inputs), len(results), saved, origins))
+        static = all(isinstance(node.size, int) for node in members)  # then it has been found large enough
+        least = 0 if static else self.capabilities.fusion_limits.elements
+        self.report.append(FusedGroup(name, kind, ops, len(inputs), len(results), saved, least, origins))
 
 
 class _Body:

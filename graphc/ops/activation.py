@@ -250,11 +250,11 @@ SOFTMAX_CROSS_ENTROPY = define(
 def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, /) -> Tensor:
     """logsumexp(logits) - logits[label] along the last axis; only the log-sum for a label out of range.
 
-    Finite for finite logits.
+    Finite for finite logits. A label out of range, a negative one included, is no error: check labels before.
 
     Args:
         logits: floats `(..., classes)`.
-        labels: integers `(...)`.
+        labels: integers `(...)` from 0 to classes - 1.
 
     Returns:
         Losses `(...)`.

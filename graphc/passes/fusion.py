@@ -22,6 +22,7 @@ class FusedGroup(NamedTuple):
         ops: of its members, in order.
         inputs, outputs: how many arrays it reads and writes.
         saved: bytes of the values inside that are neither written nor read again, as a formula.
+        least: elements of the space from which on that holds; below, the backend runs the ops one by one.
         origins: the user's lines.
     """
 
@@ -31,11 +32,13 @@ class FusedGroup(NamedTuple):
     inputs: int
     outputs: int
     saved: Dim
+    least: int
     origins: Origins
 
     def __str__(self) -> str:
         arrays = f"{self.inputs} in, {self.outputs} out"
-        return f"{self.name} [{self.kind}] {_listed(self.ops)}: {arrays}, {self.saved} bytes saved  {self.origins}"
+        saved = f"{self.saved} bytes saved" + (f" from {self.least} elements on" if self.least else "")
+        return f"{self.name} [{self.kind}] {listed(self.ops)}: {arrays}, {saved}  {self.origins}"
 
 
 class Refused(NamedTuple):
@@ -76,7 +79,8 @@ class FusionReport(NamedTuple):
                 yield f"  … {sum(edge.times for edge in edges[_MOST_EDGES:])} more"
 
 
-def _listed(ops: Sequence[str]) -> str:
+def listed(ops: Sequence[str]) -> str:
+    """The distinct ops of a group with their numbers, as far as there is room."""
     counted = Counter(ops)
     words = [op + (f" × {times}" if times > 1 else "") for op, times in counted.items()]
     return ", ".join(words[:_LONGEST]) + (f", … {len(words) - _LONGEST} more" if len(words) > _LONGEST else "")

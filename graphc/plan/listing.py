@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphc.ir.dims import Poly
+from graphc.ir.graph import Graph
+from graphc.ir.opdef import Kind
 from graphc.ir.text import print_attr
+from graphc.passes.fusion import listed
 from graphc.plan.data import Plan, Slot, SlotKind, Step
 
 _LONGEST = 40  # characters of an attribute or a constant
@@ -76,6 +79,8 @@ def _operand(plan: Plan, index: int) -> str:
 
 
 def _attr(value: object) -> str:
+    if isinstance(value, Graph):  # of a group
+        return f"[{listed([node.op.name for node in value.nodes if node.op.kind is not Kind.SOURCE])}]"
     if isinstance(value, tuple):
         return _short("(" + ", ".join(map(_attr, value)) + (",)" if len(value) == 1 else ")"))
     return str(value) if isinstance(value, Poly) else _short(print_attr(value))
