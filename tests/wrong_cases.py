@@ -1,6 +1,8 @@
 """From a check that fails to a report: what went wrong, who is guilty, and a script of a few lines that shows it."""
 
 import contextlib
+import io
+import runpy
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,7 +23,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.opdef import Kind
 from graphc.ir.tensor import Tensor
 from graphc.reproducer.problem import Problem, node_values
-from graphc.reproducer.script import Setting, print_script
+from graphc.reproducer.script import WRONG, Setting, print_script
 from graphc.reproducer.shrinking import shrink
 
 FAILURES = (AssertionError, GraphcError, ArithmeticError, LookupError, TypeError, ValueError)
@@ -38,6 +40,7 @@ class Report(NamedTuple):
         verdict: who is guilty.
         script: the reproducer.
         path: the file that it was written to.
+        missing: why the script does not show what is wrong; empty if it does.
     """
 
     seed: int
@@ -46,11 +49,13 @@ class Report(NamedTuple):
     verdict: Culprit
     script: str
     path: Path
+    missing: str = ""
 
     def __str__(self) -> str:
+        but = f"; it does not show the mismatch: {self.missing}" if self.missing else ""
         return (
             f"GRAPHC_SEED={self.seed} fails {self.check}: {self.error}\n"
-            f"culprit: {self.verdict}\nas a script, in {self.path}:\n\n{self.script}"
+            f"culprit: {self.verdict}\nas a script, in {self.path}{but}:\n\n{self.script}"
         )
 
 
@@ -83,7 +88,20 @@ def report(case: Case, found: Sequence[Run], name: str, error: Exception) -> Rep
         )
     path = Path(tempfile.mkdtemp(prefix="graphc-")) / f"seed{case.seed}.py"
     path.write_text(script, encoding="utf-8")
-    return Report(case.seed, name, f"{type(error).__name__}: {error}"[:2000], verdict, script, path)
+    text = f"{type(error).__name__}: {error}"[:2000]
+    return Report(case.seed, name, text, verdict, script, path, why_not_shown(path))
+
+
+def why_not_shown(path: Path) -> str:
+    """Why a script does not end with a wrong answer, or an empty text if it does; what it prints is not wanted."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            runpy.run_path(str(path))
+    except SystemExit as end:
+        return "" if end.code == WRONG else f"it ends with {end.code!r}"
+    except Exception as error:  # whatever the wrong case makes of it
+        return f"it fails with {type(error).__name__}: {error}"
+    return "run by itself, it gives the right answer; what fails depends on more than a graph and its data"
 
 
 def _problem(graph: Graph, run: Run) -> Problem:
@@ -212,8 +230,24 @@ def _allowance(problem: Problem, configuration: Configuration) -> tuple[list[np.
 
 def _script(problem: Problem, configuration: Configuration, note: str) -> str:
     expected, allowed = _allowance(problem, configuration)
-    setting = Setting(configuration.source, configuration.imports, configuration.options, allowed, expected, f"{note}.")
-    return print_script(problem, setting)
+    return print_script(
+        problem,
+        Setting(
+            configuration.source,
+            configuration.imports,
+            configuration.options,
+            allowed,
+            expected=expected,
+            note=f"{note}.{_needs(configuration)}",
+        ),
+    )
+
+
+def _needs(configuration: Configuration) -> str:
+    """What a script takes beside graphc."""
+    modules = [line.split()[1] for line in configuration.imports]
+    own = [name for name in modules if Path(__file__).with_name(f"{name}.py").exists()]
+    return f" It takes {', '.join(own)} of graphc's own tests: run it with PYTHONPATH=tests." if own else ""
 
 
 def culprit(problem: Problem, configuration: Configuration = _NUMPY) -> Culprit:

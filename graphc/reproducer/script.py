@@ -51,6 +51,8 @@ def print_script(problem: Problem, setting: Setting) -> str:
     return _Printer(problem, setting).run()
 
 
+WRONG = "the answer is wrong"
+"""How a script ends that shows what it should."""
 RESERVED: Mapping[str, str] = {
     **dict.fromkeys(
         ("dims", "apply", "OPS", "graph", "feeds", "session", "step", "culprit", "computed", "expected", "is_wrong"), ""
@@ -131,7 +133,7 @@ class _Printer:
             'print("expected", *expected, sep="\\n")',
             "print(culprit)",
             "if is_wrong(computed, expected):",
-            '    raise SystemExit("the answer is wrong")',
+            f'    raise SystemExit("{WRONG}")',
         ]
 
     # --- nodes ----------------------------------------------------------------------------------------------------
