@@ -1,7 +1,8 @@
 """A training step of a recommender: rows of two tables of 100,000 users and items, a product, plain gradient descent.
 
 Only the rows of the batch change. Libraries in which that is not automatic are given the rows to differentiate, as one
-writes it by hand; in torch the gradients are sparse.
+writes it by hand; in torch the gradients are sparse. tinygrad is missing: it compares every row's number with every index,
+and does not come through the twenty steps that are checked in a minute and a half.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from benchmarks.workload import Problem
 
 NAME, TITLE, GROUP = "two_tower", "training step, 2 tables of 100,000×32, batch 1024, SGD", "memory"
-SUITES = {"smoke", "cpu", "gpu"}
+SUITES = {"cpu", "gpu"}
 STEP = True
 RATE = 50.0  # of a mean over the batch: a row that is met once moves by 5 % of its gradient
 
@@ -109,16 +110,3 @@ def pytensor(pytensor: Any, state: Any, user: Any, item: Any, bought: Any) -> An
     slopes = pytensor.grad(loss, list(rows))
     new = [pt.inc_subtensor(row, -RATE * slope) for row, slope in zip(rows, slopes, strict=True)]
     return loss, dict(zip(state.values(), new, strict=True))
-
-
-def tinygrad(tinygrad: Any, state: Any) -> Callable[..., Any]:
-    sgd = tinygrad.nn.optim.SGD(list(state.values()), lr=RATE)
-
-    def step(user: Any, item: Any, bought: Any) -> Any:
-        score = (state["users"][user] * state["items"][item]).sum(-1)
-        loss = (score.softplus() - score * bought).mean()
-        sgd.zero_grad()
-        loss.backward()
-        return loss.realize(*sgd.schedule_step())
-
-    return step
