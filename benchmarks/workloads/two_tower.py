@@ -1,8 +1,8 @@
 """A training step of a recommender: rows of two tables of 100,000 users and items, a product, plain gradient descent.
 
 Only the rows of the batch change. Libraries in which that is not automatic are given the rows to differentiate, as one
-writes it by hand; in torch the gradients are sparse. tinygrad is missing: it compares every row's number with every index,
-and does not come through the twenty steps that are checked in a minute and a half.
+writes it by hand; in torch the gradients are sparse. tinygrad is missing: it compares every row's number with every
+index, and does not come through the twenty steps that are checked in a minute and a half.
 """
 
 from __future__ import annotations
