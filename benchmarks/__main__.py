@@ -43,9 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--rounds", type=_positive, help="timings of each runner; default: up to 25, as many as fit into 12 s"
     )
-    run.add_argument(
-        "--within", type=float, default=float("inf"), metavar="S", help="begin no workload after S seconds"
-    )
+    run.add_argument("--within", type=float, metavar="S", help="begin no workload after S seconds")
     run.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     run.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables")
     run.add_argument("--plot", type=Path, metavar="DIR", help="write plots as PNG and SVG; needs matplotlib")

@@ -73,7 +73,7 @@ class Harness:
 
     def measure(self, workload: Workload, runners: Sequence[Runner]) -> list[Record]:
         """A record of each runner; one that fails has a record that says so."""
-        records = {runner.name: _record(workload, runner) for runner in runners}
+        records = {runner.name: _record(workload, runner, self.settings.size) for runner in runners}
         for runner in runners:
             records[runner.name].failure = self._why_not(workload, runner)
         able = [runner for runner in runners if records[runner.name].failure is None]
@@ -89,7 +89,7 @@ class Harness:
         return list(records.values())
 
     def _why_not(self, workload: Workload, runner: Runner) -> str | None:
-        if workload.measure != "import" and runner.function(workload) is None:
+        if runner.function(workload) is None:
             return f"missing: {workload.file.name} has no function {runner.library!r}"
         before = self.gave_up.get((workload.series[0], runner.name)) if workload.series else None
         return f"not tried after {before}" if before else None
@@ -220,12 +220,12 @@ def _in_turn(names: list[str], turn: int) -> list[str]:
     return names[at:] + names[:at]
 
 
-def _record(workload: Workload, runner: Runner) -> Record:
+def _record(workload: Workload, runner: Runner, size: str) -> Record:
     return Record(
         workload.name,
         workload.group,
         runner.name,
-        title=workload.title,
+        title=workload.title + (" (made small)" if size == "smoke" else ""),
         ours=runner.ours,
         measure=workload.measure,
         series=workload.series,

@@ -20,6 +20,7 @@ from benchmarks.runner import Runner
 from benchmarks.workload import BenchmarkError, Workload
 
 T = TypeVar("T")
+_SMOKE_SECONDS = 40.0  # then the suite ends within a minute, however many peers there are
 
 
 class Listener(Protocol):
@@ -57,7 +58,7 @@ class Selection:
         workloads, runners: names, patterns such as `gemm-*`, or Python files; none: all.
         threads: of every runner; None: a thread per usable core.
         rounds: of each runner; None: as many as fit, see `harness.Settings`.
-        within: seconds, after which no further workload is begun.
+        within: seconds, after which no further workload is begun; None: 40 for the suite smoke, else no limit.
     """
 
     suite: str = "cpu"
@@ -65,7 +66,7 @@ class Selection:
     runners: Sequence[str] = ()
     threads: int | None = None
     rounds: int | None = None
-    within: float = float("inf")
+    within: float | None = None
 
     def settings(self) -> Settings:
         """The settings of the harness."""
@@ -141,12 +142,13 @@ def run(selection: Selection, listener: Listener | None = None, save: Callable[[
     if not selection.workloads:
         absent |= workloads.AWAITED
     harness = Harness(selection.settings(), listener.say)
+    within = selection.within or (_SMOKE_SECONDS if selection.suite == "smoke" else float("inf"))
     began, date = time.monotonic(), datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     result = Run([], machine.description(), asdict(harness.settings), date, absent, packages.sizes())
     result.machine |= machine.rates(harness)
     for number, workload in enumerate(chosen.values(), start=1):
-        if time.monotonic() - began > selection.within:
-            result.absent[workload.name] = f"not begun, as {selection.within:.0f} s were over"
+        if time.monotonic() - began > within:
+            result.absent[workload.name] = f"not begun, as {within:.0f} s were over"
             continue
         listener.begin(workload, number, len(chosen))
         records = harness.measure(workload, able)

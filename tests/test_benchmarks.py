@@ -95,7 +95,20 @@ def test_smoke(tmp_path: Path) -> None:
     """Everything that needs no peer, from the command line to the files."""
     shown = console()
     file, tables = tmp_path / "a.json", tmp_path / "a.md"
-    arguments = ["run", "--suite", "smoke", *OURS, "--threads", "1", "--json", str(file), "--markdown", str(tables)]
+    arguments = [
+        "run",
+        "--suite",
+        "smoke",
+        *OURS,
+        "--within",
+        "300",
+        "--threads",
+        "1",
+        "--json",
+        str(file),
+        "--markdown",
+        str(tables),
+    ]
     assert command.main(arguments, shown) == 0
     found = record.read(file)
     expected = {name for name, one in workload.discover().items() if "smoke" in one.suites}
@@ -114,6 +127,16 @@ def test_smoke(tmp_path: Path) -> None:
     again = console()
     assert command.main(["compare", str(file), str(file)], again) == 0
     assert text(again).strip().endswith("noise")
+
+
+def test_importing_and_first_results_take_fresh_processes() -> None:
+    known = workload.discover()
+    ours = runner.discover()["graphc numpy"]
+    harness = Harness(Settings("smoke", 1, 2))
+    for name in ("import", "first_training_step", "chain_1k"):
+        [found] = harness.measure(known[name], [ours])
+        assert (found.failure, len(found.rounds_s)) == (None, 2)
+        assert found.group == "compile"
 
 
 def test_every_record_has_the_fields_that_are_promised(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def _square(n: int, group: str, suites: set[str]) -> Workload:
 
 _ALL = {"cpu", "gpu"}
 WORKLOADS = [
-    _square(64, "dispatch", _ALL | {"smoke"}),
+    _square(64, "dispatch", _ALL),
     _square(512, "compute", _ALL),
     _square(2048, "compute", _ALL),
     _workload("gemm_skinny", "matrix product, 4096×4096 by 4096×8", "memory", _ALL, (4096, 4096), (4096, 8)),

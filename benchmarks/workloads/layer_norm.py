@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.workload import Problem
 
-NAME, TITLE, GROUP, SUITES = "layer_norm", "layer norm, 8192×2048", "memory", {"smoke", "cpu", "gpu"}
+NAME, TITLE, GROUP, SUITES = "layer_norm", "layer norm, 8192×2048", "memory", {"cpu", "gpu"}
 EPSILON = 1e-5
 ROWS = 64  # of a block that stays in the second-level cache
 

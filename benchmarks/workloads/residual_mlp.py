@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.workload import Problem
 
 NAME, TITLE, GROUP = "residual_mlp", "training step, residual MLP, 16 blocks of 128, batch 64, SGD", "compute"
-SUITES = {"smoke", "cpu", "gpu"}
+SUITES = {"cpu", "gpu"}
 STEP = True
 BLOCKS, RATE = 16, 0.05
 
