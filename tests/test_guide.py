@@ -1,4 +1,4 @@
-"""The programs in README.md and docs/guide.md run as they stand there, and print what they say that they print."""
+"""The programs in README.md and in docs run as they stand there, and print what they say that they print."""
 
 import os
 import re
@@ -67,7 +67,9 @@ def run_document(text: str, name: str) -> int:
     return compared
 
 
-@pytest.mark.parametrize(("document", "least"), [("README.md", 1), ("docs/guide.md", 25)])
+@pytest.mark.parametrize(
+    ("document", "least"), [("README.md", 1), ("docs/guide.md", 25), ("docs/writing-a-backend.md", 5)]
+)
 def test_the_programs_run_and_print_what_they_say(document: str, least: int, tmp_path: Path) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     before = Path.cwd()
@@ -76,6 +78,13 @@ def test_the_programs_run_and_print_what_they_say(document: str, least: int, tmp
         assert run_document(text, str(ROOT / document)) >= least
     finally:
         os.chdir(before)
+
+
+def test_a_backend_can_be_written_in_a_page() -> None:
+    text = (ROOT / "docs" / "writing-a-backend.md").read_text(encoding="utf-8")
+    lines = [line for block in list(blocks(text))[:2] for line in block.code.strip().splitlines()]
+    assert len(lines) <= 150
+    assert len(line := max(lines, key=len)) <= 120, line
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,16 @@ for backend in ("numpy", "stranger"):
         found[backend] = {"losses": losses, "values": values, "step": session.step, "said": step.plan.explain()}
 print(json.dumps(found))
 """
+READ_AND_WRITE = """
+with gc.Graph() as graph:
+    w = gc.Variable(np.arange(4, dtype=np.float32), name="w")
+    v = gc.Variable(np.zeros((2, 2), np.float32), name="v")
+    square = gc.reshape(w, (2, 2))
+    moves = gc.group(gc.assign(w, w + 1.0), gc.assign(v, square))
+with gc.Session(graph, backend="stranger") as session:
+    before, _ = session.run([square, moves])
+    print(before.tolist(), session.value(v).tolist(), session.value(w).tolist())
+"""
 FAIL_IN_A_CALL = """
 import traceback
 with gc.Session(graph, backend="fails_in_a_call", seed=1) as session:
@@ -138,6 +148,12 @@ def test_it_trains_a_network_as_numpy_does(environment: Environment) -> None:
     for name, expected in numpy["values"].items():
         got, wanted = (np.asarray(value, np.float32) for value in (stranger["values"][name], expected))
         assert_close(got, wanted, after_steps(STEPS), name, signs=False)
+
+
+def test_what_shows_a_variable_has_its_old_value(environment: Environment) -> None:
+    finished = environment.run("-c", MODEL + READ_AND_WRITE)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout == "[[0.0, 1.0], [2.0, 3.0]] [[0.0, 1.0], [2.0, 3.0]] [1.0, 2.0, 3.0, 4.0]\n"
 
 
 def test_auto_does_not_take_it(environment: Environment) -> None:

@@ -95,7 +95,8 @@ def _run(step: Step, inputs: Sequence[np.ndarray], attrs: Mapping[str, Any]) -> 
         raise
     except IndexError as error:
         raise OutOfRangeError(f"{step.op.name}: {error}", origins=step.origins) from None
-    return [np.asarray(array, order="C") for array in (value if isinstance(value, tuple) else (value,))]
+    # Copies: what `reshape` gives shows a variable, and would change with it.
+    return [np.array(array, order="C") for array in (value if isinstance(value, tuple) else (value,))]
 
 
 def _apply(function: Any, inputs: Sequence[np.ndarray], attrs: Mapping[str, Any]) -> Any:
