@@ -106,7 +106,7 @@ class CompiledPlan:
 
     @property
     def stats(self) -> dict[str, Any]:
-        """Numbers about the compilation; on the jax backend also how often XLA has compiled (once per shape)."""
+        """Numbers about the compilation; on jax also how often XLA was asked for a program (once per shape)."""
         copies = [step for step in self.plan.steps if step.op is COPY]
         return {
             "backend": self.choice.name,

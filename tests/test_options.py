@@ -1,6 +1,7 @@
 """Options: what is left out comes from the environment, and is held to the same rules."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,36 @@ def test_what_refuses_is_said_to_be_the_graph_or_the_options() -> None:
     with pytest.raises(UnsupportedError, match=r"with these options[\s\S]*erf: allocates while it runs"):
         gc.compile(gc.erf(x), [x], backend="numpy", options=gc.CompileOptions(strict=True))
     np.testing.assert_array_equal(small()([1.0]), [2.0])
+
+
+WISHES: dict[str, dict[str, Any]] = {
+    "exactness": {"exactness": "exact"},
+    "strict": {"strict": True},
+    "memory_limit": {"memory_limit": 1 << 20},
+    "threads": {"threads": 2},
+    "precision": {"precision": "default"},
+    "law": {"law": "strict"},
+    "cache": {"cache": ""},
+    "deterministic": {"deterministic": False},
+    "verify": {"verify": True},
+    "dump": {"dump": ""},
+}
+
+
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("jax", marks=pytest.mark.requires("jax"))])
+def test_the_guide_says_which_options_a_backend_refuses(backend: str, tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "guide.md").read_text(encoding="utf-8")
+    table = guide[guide.index("| option | meaning | refused by |") :].partition("\n\n")[0]
+    rows = dict(re.findall(r"(?m)^\| `(\w+)` \|.*\|([^|]*)\|$", table))
+    assert rows.keys() == WISHES.keys() == set(gc.CompileOptions.__slots__)
+    with gc.Graph():
+        x = gc.placeholder("x", ("n", 3))
+        y = x @ gc.ones((3, 2)) + 1.0
+    refused = set()
+    for option, wish in WISHES.items():
+        folder = dict.fromkeys(wish.keys() & {"cache", "dump"}, tmp_path)
+        try:
+            gc.compile(y, [x], backend=backend, options=gc.CompileOptions(**wish | folder))
+        except UnsupportedError:
+            refused.add(option)
+    assert refused == {option for option, by in rows.items() if backend in by.strip().split(", ")}

@@ -82,7 +82,7 @@ class JaxProgram:
 
     @property
     def stats(self) -> dict[str, Any]:
-        """How often XLA has compiled, and for how long."""
+        """How often XLA was asked for a program (compiled, or found in the cache), and the seconds that took."""
         return {"xla_compilations": len(self._times), "xla_compile_s": sum(self._times)}
 
     # --- binding ------------------------------------------------------------------------------------------------
