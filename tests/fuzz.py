@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
@@ -52,31 +52,38 @@ def run(first: int, count: int, workers: int | None = None) -> int:
         if reason := why_missing(configuration):
             _say(f"without {configuration.name}: {reason}")
     tally, reports, done, start = Tally.empty(), 0, 0, time.perf_counter()
-    chunks = [range(at, min(at + CHUNK, first + count)) for at in range(first, first + count, CHUNK)]
-    # Forked children of a process with threads may hang; what libraries keep of a thousand programs goes with a worker.
-    settings = {"mp_context": get_context("spawn"), "max_tasks_per_child": TASKS}
-    with ProcessPoolExecutor(workers or os.cpu_count(), **settings) as pool:
-        pending = {pool.submit(work, chunk): chunk for chunk in chunks}
-        for future in as_completed(pending):
-            if (error := future.exception()) is not None:  # the tests themselves are wrong: no use in going on
-                pool.shutdown(cancel_futures=True)
-                raise error
-            mine, found = future.result()
-            tally += mine
-            done += len(pending[future])
-            seconds = time.perf_counter() - start
-            _say(f"{done}/{count} cases, {len(found) + reports} wrong, {seconds / done * 1e3:.0f} ms per case")
-            for text in found:
-                _say(text)
-            reports += len(found)
-            if reports >= MOST_REPORTS:
-                pool.shutdown(cancel_futures=True)
-                break
+    for size, (mine, found) in in_processes(first, count, workers or os.cpu_count() or 1):
+        tally += mine
+        done += size
+        reports += len(found)
+        seconds = time.perf_counter() - start
+        _say(f"{done}/{count} cases, {reports} wrong, {seconds / done * 1e3:.0f} ms per case")
+        for text in found:
+            _say(text)
+        if reports >= MOST_REPORTS:
+            break
     _say(str(tally))
     unmet = not_met(tally, count) if reports < MOST_REPORTS else []
     for line in (*unmet, *too_few_for(count)):
         _say(line)
     return reports + len(unmet)
+
+
+def in_processes(first: int, count: int, workers: int) -> Iterator[tuple[int, tuple[Tally, list[str]]]]:
+    """What `work` gives for chunk after chunk, with the number of its cases, as they get ready.
+
+    Processes are spawned, as forked children of a process with threads may hang, and renewed together, with what
+    libraries keep of a thousand programs: `max_tasks_per_child` of Python 3.11 hangs when all workers leave at once.
+    """
+    chunks = [range(at, min(at + CHUNK, first + count)) for at in range(first, first + count, CHUNK)]
+    for at in range(0, len(chunks), TASKS * workers):
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            pending = {pool.submit(work, chunk): len(chunk) for chunk in chunks[at : at + TASKS * workers]}
+            try:
+                for future in as_completed(pending):
+                    yield pending[future], future.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
 
 
 ENOUGH_FOR_OPS = len(OP_EXAMPLES) // OPS_IN_TURN + 1
