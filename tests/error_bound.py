@@ -150,6 +150,8 @@ def _bounded(node: Tensor, inputs: list[Any], sizes: Mapping[str, int], accuracy
     signs = _open_signs(node, value, inputs, sizes)
     propagate, ulps = BOUNDS[node.op.name]
     own = accuracy.get(node.op.name)
+    if own is not None and node.op.name == "multiply":
+        _require_no_choice(inputs)
     ulps, floor = (ulps, 0.0) if own is None else (own.ulps, own.floor)
     if all(source.is_exact for source in inputs) and ulps == 0:
         return Bounded(value, np.zeros(value.shape, Wide), signs)
@@ -229,6 +231,13 @@ def _require_decided(node: Tensor, inputs: list[Bounded]) -> None:
         if (np.abs(x.value - y.value) > x.error + y.error).all():
             return
     raise Ambiguous(f"{node.op.name} reads a rounded number")
+
+
+def _require_no_choice(inputs: list[Bounded]) -> None:
+    """Where a product may be a choice between x and 0 (`tolerances.XLA`), 0 times what is not finite is undecided."""
+    (x, y) = (source.value for source in inputs)
+    if (((x == 0) & ~np.isfinite(y)) | ((y == 0) & ~np.isfinite(x))).any():
+        raise Ambiguous("multiply: 0 times what is not finite")
 
 
 # --- how each op hands errors on ------------------------------------------------------------------------------

@@ -196,6 +196,13 @@ EXCEPTIONS = {
     "a product in a sum": Deviation(
         lambda x, y: x * y - 1.0, [[CLOSE], [CLOSE]], [2.0**-11], [2.0**-11 + 2.0**-24], [2.0**-11 + 2.0**-24]
     ),
+    "a product with a bool as a number": Deviation(
+        lambda x: x * gc.astype(x < 0, gc.float32),
+        [[np.inf, np.nan, 2.0, -np.inf]],
+        [np.nan, np.nan, 0.0, -np.inf],
+        [0.0, 0.0, 0.0, -np.inf],
+        [np.nan, np.nan, 0.0, -np.inf],
+    ),
 }
 """The table of docs/semantics.md, in its order; `log1p` is there, too, as a matter of ulps."""
 

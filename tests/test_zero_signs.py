@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from error_bound import Ambiguous, bounded_values, exact
+from error_bound import NUMPY, Ambiguous, bounded_values, decided_values, exact
 from random_checks import CHECKS, Tally, cases
+from tolerances import XLA
 
 import graphc as gc
 from graphc.ir.tensor import Tensor
@@ -65,3 +66,13 @@ def test_seeds_that_once_raised_a_false_alarm(seed: int) -> None:
     for case, found in cases([seed]):
         for name in ("reference", "gradients"):
             CHECKS[name](case, found, Tally.empty())
+
+
+def test_a_product_that_may_be_a_choice_is_undecided_on_xla_alone() -> None:
+    with gc.Graph():
+        x = gc.placeholder("x", (2,))
+        y = x * gc.astype(x == 0, "float32")
+    for array, decided in ((np.float32([np.inf, 0]), False), (np.float32([2, 0]), True)):
+        for accuracy in (NUMPY, XLA):
+            (found,) = decided_values([y], {x: exact(array)}, {}, accuracy)
+            assert (found is not None) == (decided or accuracy is NUMPY)
