@@ -1,8 +1,9 @@
 """Two runs: what changed, and what is noise.
 
 A change is called one if the ratio of the medians, freed from the drift of the machine, is beyond 5 % and beyond three
-standard errors. These have two parts: how far a median strays when the rounds of a run are drawn anew (a bootstrap),
-and how far unchanged peers stray from one run to the other. The second sees what no spread within a run can: another
+standard errors. The drift is that of the unchanged peers on the same workload, which took their turns at the same time.
+The errors have two parts: how far a median strays when the rounds of a run are drawn anew (a bootstrap), and how far
+unchanged peers stray from their common drift. The second sees what no spread within a run can: another
 layout of memory, another neighbour on the machine.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,7 @@ class Comparison:
 
     Attributes:
         drift: by how much unchanged peers took longer in the second run, at the median.
-        stray: standard deviation of that from peer to peer; None: too few of them.
+        stray: standard deviation of that from peer to peer on one workload; None: too few of them.
         warnings: why the runs might not be comparable.
     """
 
@@ -85,16 +86,31 @@ def compare(before: Run, after: Run) -> Comparison:
     controls = [key for key in both if _is_control(old[key], new[key])]
     raw = {key: math.log((new[key].median_s or 1.0) / (old[key].median_s or 1.0)) for key in both}
     drift = statistics.median([raw[key] for key in controls]) if controls else 0.0
-    stray = None
-    if len(controls) >= _FEWEST_CONTROLS:
-        stray = _NORMAL * statistics.median(abs(raw[key] - drift) for key in controls)
+    drifts = {workload: _drift([raw[key] for key in controls if key[0] == workload], drift) for workload, _ in both}
+    stray = _stray({key: raw[key] for key in controls}, drift)
     rows = []
     for key in dict.fromkeys([*old, *new]):
         if key in raw:
-            rows.append(_judged(old[key], new[key], raw[key] - drift, stray, key in controls))
+            rows.append(_judged(old[key], new[key], raw[key] - drifts[key[0]], stray, key in controls))
         else:
             rows.append(_unpaired(old.get(key), new.get(key)))
     return Comparison(rows, math.exp(drift) - 1, stray, _warnings(before, after, stray))
+
+
+def _drift(controls: Sequence[float], overall: float) -> float:
+    """Of a workload: that of its own controls, or of all if they are few."""
+    return statistics.median(controls) if len(controls) >= _FEWEST_CONTROLS else overall
+
+
+def _stray(controls: Mapping[Key, float], overall: float) -> float | None:
+    """Robust standard deviation of each control from what the others predict, as they do for what is judged."""
+    if len(controls) < _FEWEST_CONTROLS:
+        return None
+    residuals = []
+    for key, value in controls.items():
+        others = [other for name, other in controls.items() if name[0] == key[0] and name != key]
+        residuals.append(value - (statistics.median(others) if len(others) > 1 else overall))
+    return _NORMAL * statistics.median(map(abs, residuals))
 
 
 def _by_key(run: Run) -> dict[Key, Record]:
@@ -149,7 +165,7 @@ def print_comparison(console: Console, comparison: Comparison, every: bool = Fal
     if shown:
         console.print(_table(shown))
     if comparison.stray is not None:
-        text = f"{comparison.drift:+.1%} and strayed from that by ±{comparison.stray:.1%}"
+        text = f"{comparison.drift:+.1%} and strayed from each other by ±{comparison.stray:.1%}"
         console.print(f"Unchanged peers, the control, moved by {text}: what is here is freed from the first.")
     compared = sum(row.change is not None and row.verdict != "control" for row in comparison.rows)
     blind = [row.least for row in comparison.rows if row.least is not None and row.verdict != "control"]

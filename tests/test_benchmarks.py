@@ -348,6 +348,16 @@ def test_a_machine_that_has_become_slower_is_noise_and_does_not_hide_a_change() 
     assert found.drift == pytest.approx(0.5, abs=0.03)
 
 
+def test_a_drift_in_the_middle_of_a_run_is_noise() -> None:
+    """Those that were measured at the same time tell."""
+    after = timings(2)
+    for one in after.records:
+        if one.workload in ("w0", "w1", "w2"):
+            one.rounds_s = [1.4 * value for value in one.rounds_s]
+            one.summarise()
+    assert compare(timings(1), after).verdict == "noise"
+
+
 def test_noise_that_hides_a_change_is_said() -> None:
     found = compare(timings(1, noise=0.6), timings(2, noise=0.6))
     ours = [row for row in found.rows if row.verdict != "control"]
