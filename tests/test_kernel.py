@@ -374,6 +374,13 @@ def test_reductions_of_symbolic_sizes(sizes: tuple[int, int]) -> None:
     run([x, y], [gc.reshape(gc.sum(x, axis=(0, 1)), (M, 1)) * 2.0], arrays, n=n, m=m)
 
 
+def test_reductions_over_an_axis_of_size_1_behind_a_reshape() -> None:
+    """The finest shape of the space does not have the reduced axis."""
+    x = parameter(0, float32, (6, 2, 4))
+    column = gc.reshape(x, (48, 1))
+    run([x], [gc.exp(column) - gc.max(column, axis=1, keepdims=True)], [example(6, 2, 4) / 48])
+
+
 def test_a_result_of_a_full_stage_stands_beside_the_reduction() -> None:
     """An activation and its sum need one pass over the elements."""
     x = parameter(0, float32, (N, 4))

@@ -67,6 +67,8 @@ def find_space(body: Graph) -> Space:
     for mine, theirs in segments(finest, shape):
         for axis in mine:
             flags[axis] = any(space.reduced[other] for other in theirs)
+    if reductions and not any(flags):  # over axes of size 1, which the finest shape has not
+        return Space((*finest, 1), (*flags, True))
     return Space(finest, tuple(flags))
 
 
