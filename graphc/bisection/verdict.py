@@ -126,4 +126,4 @@ class Judge:
         return "within 1e-3 of an array's largest element in float32, 1e-6 in float64"
 
     def _name(self) -> str:
-        return str(getattr(self.predicate, "__name__", repr(self.predicate)))
+        return str(getattr(self.predicate, "__name__", "is_wrong"))  # a partial has none
