@@ -25,7 +25,7 @@ def graph() -> Iterator[None]:
 @pytest.mark.parametrize("launch_kernel", [True, False], ids=["launchKernel", "documented names alone"])
 def test_a_network_learns(monkeypatch: pytest.MonkeyPatch, launch_kernel: bool) -> None:
     calls = fake_cupy.install(monkeypatch, launch_kernel)
-    session, step = digits_model(CupyBackend())
+    session, step = digits_model(CupyBackend(CudaDevice()))
     reference, expected_step = digits_model("numpy")
     with session, reference:
         for number in range(5):
@@ -42,7 +42,7 @@ def test_a_steady_call_makes_two_copies_over_the_bus(monkeypatch: pytest.MonkeyP
     """The feeds in one, the results in another; and nothing is allocated."""
     calls = fake_cupy.install(monkeypatch)
     x, y = gc.placeholder("x", (4, 3)), gc.placeholder("y", (3, 2))
-    call = gc.compile([x @ y, gc.exp(x), gc.sum(y)], [x, y], backend=CupyBackend())
+    call = gc.compile([x @ y, gc.exp(x), gc.sum(y)], [x, y], backend=CupyBackend(CudaDevice()))
     call(normal(4, 3), normal(3, 2))
     before = dict(calls.count)
     monkeypatch.setattr(fake_cupy, "Memory", None)
@@ -58,7 +58,7 @@ def test_precision_is_set_for_a_product_and_put_back(
     """Whatever CuPy was told by others: 7 is TF32."""
     calls = fake_cupy.install(monkeypatch)
     x = gc.placeholder("x", (2, 2))
-    call = gc.compile(x @ x, [x], backend=CupyBackend(), options=gc.CompileOptions(precision=precision))
+    call = gc.compile(x @ x, [x], backend=CupyBackend(CudaDevice()), options=gc.CompileOptions(precision=precision))
     for before in (1, 7):
         calls.compute_type = before
         call(normal(2, 2))

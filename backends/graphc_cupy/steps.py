@@ -63,7 +63,8 @@ class ScatterAdd(LoweredStep):
         x, indices, _ = (self.shape(kind, bound) for kind in self.inputs)
         at, values = (bound.pointer(index) for index in self.step.inputs[1:])
         outer, size, inner, count = prod(x[: self.axis]), x[self.axis], prod(x[self.axis + 1 :]), prod(indices)
-        yield from self.launched(self.range, count, [at, bound.status(self.step), size, count], bound)
+        checked = count if outer * inner else 0  # indices by which nothing is moved do not count
+        yield from self.launched(self.range, checked, [at, bound.status(self.step), size, count], bound)
         sizes = [outer, size, inner, count]
         target = bound.pointer(self.step.outputs[0])
         yield from self.launched(self.add, outer * inner if count else 0, [at, values, target, *sizes], bound)

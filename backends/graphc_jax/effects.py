@@ -30,9 +30,14 @@ def replay(plan: Plan, effects: Sequence[Effect], outputs: Sequence[Any], sizes:
             if nans or infinities:
                 size = dims.evaluate(plan.slots[step.inputs[0]].type.size, sizes)
                 raise not_finite(nans, infinities, size, step.attrs["message"], step.origins)
-        elif dims.evaluate(plan.slots[step.inputs[1]].type.size, sizes):
+        elif dims.evaluate(plan.slots[_moved(step)].type.size, sizes):
             low, high = map(int, value)
             require_range(low, high, _axis_size(plan, step, sizes), step.op.name, step.origins)
+
+
+def _moved(step: Step) -> int:
+    """The slot of what is moved by the indices of a step: where that is empty, they do not count."""
+    return step.outputs[0] if step.op.name == "take" else step.inputs[2]
 
 
 def _axis_size(plan: Plan, step: Step, sizes: Mapping[str, int]) -> int:

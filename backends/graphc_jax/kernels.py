@@ -182,25 +182,25 @@ def _forwards(jax: Any, part: Value, steps: Sequence[int]) -> Value:
 
 def take(jax: Any, x: Value, indices: Value, axis: int) -> tuple[Value, Value, Value]:
     """Slices of x along an axis, the least and largest index, and whether both are in range."""
-    seen, ok = _range(jax, indices, x.shape[axis])
-    if x.shape[axis] == 0 or 0 in indices.shape:
-        shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    seen, ok = _range(jax, indices, x.shape[axis], shape)
+    if x.shape[axis] == 0 or 0 in shape:
         return jax.lax.full(shape, 0, x.dtype), seen, ok
     return jax.numpy.take(x, _positions(jax, indices, x.shape[axis]), axis=axis, mode="clip"), seen, ok
 
 
 def scatter_add(jax: Any, x: Value, indices: Value, values: Value, axis: int) -> tuple[Value, Value, Value]:
     """x with values added along an axis, the least and largest index, and whether both are in range."""
-    seen, ok = _range(jax, indices, x.shape[axis])
-    if x.shape[axis] == 0 or 0 in indices.shape:
+    seen, ok = _range(jax, indices, x.shape[axis], values.shape)
+    if x.shape[axis] == 0 or 0 in values.shape:
         return x, seen, ok
     where = (slice(None),) * axis + (_positions(jax, indices, x.shape[axis]),)
     return x.at[where].add(values, mode="drop"), seen, ok
 
 
-def _range(jax: Any, indices: Value, size: int) -> tuple[Value, Value]:
-    """The least and the largest index, and whether they are in [-size, size). Nothing is out of range of nothing."""
-    if 0 in indices.shape:
+def _range(jax: Any, indices: Value, size: int, moved: tuple[int, ...]) -> tuple[Value, Value]:
+    """The least and the largest index, and whether they are in [-size, size), or nothing is moved by them."""
+    if 0 in moved:
         return jax.lax.full((2,), 0, indices.dtype), jax.lax.full((), True)
     axes = tuple(range(indices.ndim))
     low, high = jax.lax.reduce_min(indices, axes), jax.lax.reduce_max(indices, axes)

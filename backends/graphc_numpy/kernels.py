@@ -57,20 +57,21 @@ def check_range(indices: Array, size: int, what: str, origins: Origins) -> None:
     Raises:
         OutOfRangeError: one is outside of [-size, size).
     """
-    if not indices.size:
-        return
     require_range(int(indices.min()), int(indices.max()), size, what, origins)
 
 
 def take_into(out: Array, x: Array, indices: Array, axis: int, origins: Origins) -> None:
     """Slices of x along an axis. `wrap` counts negative positions from the end and fills `out` unbuffered."""
-    check_range(indices, x.shape[axis], "take", origins)
     if out.size:
+        check_range(indices, x.shape[axis], "take", origins)
         np.take(x, indices, axis, out, "wrap")
 
 
 def scatter_add_into(out: Array, x: Array, indices: Array, values: Array, axis: int, origins: Origins) -> None:
     """x with values added along an axis."""
+    if not values.size:
+        np.copyto(out, x)
+        return
     check_range(indices, x.shape[axis], "scatter_add", origins)
     np.copyto(out, x)
     np.add.at(

@@ -251,12 +251,17 @@ def _take_vjp(ct: Tensor, node: Tensor) -> Tensor:
     return scatter_add(zeros(x.shape, dtype=ct.dtype), indices, ct, axis=node.attrs["axis"])
 
 
+def _take(xp: Any, x: Any, indices: Any, axis: int) -> Any:
+    shape = x.shape[:axis] + indices.shape + x.shape[axis + 1 :]
+    return xp.zeros(shape, x.dtype) if 0 in shape else xp.take(x, indices, axis=axis)  # reads nothing: no index counts
+
+
 TAKE = define(
     "take",
     Kind.INDEXING,
     _take_type,
     (_take_vjp, None),
-    array_fn=lambda xp, x, indices, axis: xp.take(x, indices, axis=axis),
+    array_fn=_take,
     traits=[Trait.CAN_FAIL],
 )
 
@@ -298,7 +303,8 @@ def _scatter_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> Te
 
 def _scatter_add(xp: Any, x: Any, indices: Any, values: Any, axis: int) -> Any:
     result = xp.array(x, copy=True)
-    xp.add.at(result, (builtins.slice(None),) * axis + (indices,), values)
+    if values.size:
+        xp.add.at(result, (builtins.slice(None),) * axis + (indices,), values)
     return result
 
 
