@@ -51,6 +51,11 @@ def test_a_script_records_the_same_graph(seed: int) -> None:
             np.testing.assert_array_equal(got, array)
 
 
+def test_a_script_says_what_came_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_EXACTNESS", "exact")
+    assert "CompileOptions(exactness='exact')" in print_script(problem_of(0), Setting(options=gc.CompileOptions()))
+
+
 def test_a_wrong_kernel_becomes_a_script_of_a_few_lines(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The script fails where the kernel is wrong, showing both answers, and passes where it is right."""
     with monkeypatch.context() as patch:

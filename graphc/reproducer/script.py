@@ -17,7 +17,7 @@ from graphc.ir.dtype import DType
 from graphc.ir.key import structural_key
 from graphc.ir.opdef import FUNCTIONS
 from graphc.ir.tensor import Tensor, VariableNode, inherit
-from graphc.options import CompileOptions
+from graphc.options import NO_WISHES, CompileOptions
 from graphc.reproducer.literals import array_text
 from graphc.reproducer.problem import Problem
 
@@ -100,12 +100,11 @@ class _Printer:
         ]
 
     def _options(self) -> str:
-        plain = CompileOptions()
         fields = [name for name in CompileOptions.__slots__ if name not in ("verify", "dump")]
         words = [
             f"{name}={getattr(self.setting.options, name)!r}"
             for name in fields
-            if getattr(self.setting.options, name) != getattr(plain, name)
+            if getattr(self.setting.options, name) != getattr(NO_WISHES, name)  # whatever the environment says
         ]
         return f", options=gc.CompileOptions({', '.join(words)})" if words else ""
 
