@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks.record import Record, Run, geometric_means
-from benchmarks.report import TITLES, absent_lines, fastest, machine_lines, over_floor, ratio, seconds, share, size
+from benchmarks.report import TITLES, absent_lines, machine_lines, over_floor, ratio, seconds, share, size
 from benchmarks.workload import GROUPS
 
 
@@ -53,14 +53,3 @@ def _means_table(run: Run) -> str:
 def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def overview(run: Run) -> str:
-    """A row per workload: our fastest runner beside the fastest peer."""
-    rows = []
-    for records in run.by_workload().values():
-        ours, peer = fastest(records, True), fastest(records, False)
-        if ours and peer:
-            sides = [f"{one.runner} {seconds(one.median_s)}" for one in (ours, peer)]
-            rows.append([records[0].title, *sides, ratio(ours.ratio_to_best_peer)])
-    return _rows(["workload", "ours", "fastest peer", "speed"], rows)

@@ -107,14 +107,6 @@ def needs(*modules: str) -> Callable[[], str | None]:
     return available
 
 
-def version_of(distribution: str) -> str:
-    """The installed version of a package."""
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
-
-
 def of_module(module: ModuleType) -> list[Runner]:
     """The runners in a file."""
     file = Path(module.__file__ or "")

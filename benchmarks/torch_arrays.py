@@ -1,4 +1,4 @@
-"""What the runners of PyTorch share: its tensors, its mathematics, its clock on a GPU."""
+"""What the runners of PyTorch share: its tensors, its mathematics, its clock on a GPU, and the runner around them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from benchmarks.runner import Prepared, Runner, needs
 from benchmarks.workload import Arrays, Problem, Workload
 
+Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""A function → the compiled one."""
 
-def load(device: str) -> str:
+
+def runner(name: str, device: str, compiler: Callable[[str], Compiler] | None = None) -> Runner:
+    """A runner on "cpu" or "cuda".
+
+    Args:
+        compiler: device → `torch.compile` with its options; `None` for eager mode.
+    """
+    kind = "cpu" if device == "cpu" else "gpu"
+    prepare = partial(_prepare, device, compiler)
+    return Runner(name, "torch", needs("torch"), partial(_load, device), prepare, device=kind)
+
+
+def _load(device: str) -> str:
     """Imports it; returns its version."""
     import torch
 
@@ -18,20 +33,27 @@ def load(device: str) -> str:
     return str(torch.__version__)
 
 
-def numpy_of(result: Any) -> Arrays:
+def _prepare(
+    device: str, compiler: Callable[[str], Compiler] | None, workload: Workload, problem: Problem, threads: int
+) -> Prepared:
+    compiled = None if compiler is None else compiler(device)
+    function, inputs = _mathematics(workload, problem, threads, device, compiled)
+    if device == "cpu":
+        return Prepared(function, inputs, _numpy_of)
+    events: Any = _Events()
+    return Prepared(function, inputs, _numpy_of, wait=events.wait, clock=events)
+
+
+def _numpy_of(result: Any) -> Arrays:
     """The tensors of a result as NumPy arrays."""
     several = result if isinstance(result, tuple | list) else (result,)
     return tuple(tensor.detach().cpu().numpy() for tensor in several)
 
 
-def mathematics(
-    workload: Workload, problem: Problem, threads: int, device: str, compiled: Callable[..., Any] | None = None
+def _mathematics(
+    workload: Workload, problem: Problem, threads: int, device: str, compiled: Compiler | None
 ) -> tuple[Callable[..., Any], list[tuple[Any, ...]]]:
-    """The function that is called with tensors, and the tensors on their device.
-
-    Args:
-        compiled: `torch.compile` with its options, if it is to be compiled.
-    """
+    """The function that is called with tensors, and the tensors on their device."""
     import torch
 
     torch.set_num_threads(threads)
@@ -49,7 +71,7 @@ def mathematics(
     return torch.inference_mode()(compiled(forward) if compiled else forward), inputs
 
 
-class Events:
+class _Events:
     """Seconds on a GPU, by CUDA events."""
 
     def __init__(self) -> None:

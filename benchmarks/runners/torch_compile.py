@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
-from benchmarks.runner import Prepared, Runner, needs
-from benchmarks.torch_arrays import Events, load, mathematics, numpy_of
-from benchmarks.workload import Problem, Workload
+from benchmarks.torch_arrays import Compiler, runner
 
 
-def _prepare(device: str, workload: Workload, problem: Problem, threads: int) -> Prepared:
+def _compiler(device: str) -> Compiler:
     import torch
 
-    mode = "default" if device == "cpu" else "reduce-overhead"
-    function, inputs = mathematics(workload, problem, threads, device, partial(torch.compile, mode=mode, dynamic=False))
-    if device == "cpu":
-        return Prepared(function, inputs, numpy_of)
-    events: Any = Events()
-    return Prepared(function, inputs, numpy_of, wait=events.wait, clock=events)
+    return partial(torch.compile, mode="default" if device == "cpu" else "reduce-overhead", dynamic=False)
 
 
-def _runner(name: str, device: str) -> Runner:
-    here = "cpu" if device == "cpu" else "gpu"
-    return Runner(name, "torch", needs("torch"), partial(load, device), partial(_prepare, device), device=here)
-
-
-RUNNERS = [_runner("torch.compile", "cpu"), _runner("torch.compile, GPU", "cuda")]
+RUNNERS = [runner("torch.compile", "cpu", _compiler), runner("torch.compile, GPU", "cuda", _compiler)]

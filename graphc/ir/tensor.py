@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from graphc.errors import (
     GraphcError,
     GraphMismatchError,
-    InternalError,
     Origins,
     ShapeError,
     StaticGraphError,
@@ -20,7 +19,7 @@ from graphc.errors import (
 from graphc.ir.dims import Dim, Guard, Shape, take_guards
 from graphc.ir.dtype import DType
 from graphc.ir.foreign import numpy_function, numpy_ufunc, unknown_attribute
-from graphc.ir.opdef import FUNCTIONS, Kind, OpDef
+from graphc.ir.opdef import FUNCTIONS, OpDef
 from graphc.ir.types import NodeType, TensorType, TupleType
 
 
@@ -449,11 +448,6 @@ def tuple_elements(node: Tensor) -> tuple[TensorType, ...]:
     return kind.elements if isinstance(kind, TupleType) else (kind,)
 
 
-def is_source(node: Tensor) -> bool:
-    """Whether the node is a placeholder, variable, constant, or another that reads and computes nothing."""
-    return node.op.kind is Kind.SOURCE
-
-
 class VariableNode(Tensor):
     """A source whose value a session keeps between runs; users make one with `gc.Variable`.
 
@@ -478,14 +472,3 @@ class VariableNode(Tensor):
         """The name, unique in its graph."""
         name: str = self.attrs["name"]
         return name
-
-
-def require_tensor(node: object) -> Tensor:
-    """`node`, if it is a tensor.
-
-    Raises:
-        InternalError: it is not.
-    """
-    if not isinstance(node, Tensor):
-        raise InternalError(f"a tensor was expected here, not {type(node).__name__}")
-    return node
