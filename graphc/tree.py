@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,10 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
     """The leaves of a tree in order, and the function that puts new leaves into the same nesting."""
     leaves: list[Any] = []
     build = _visit(tree, leaves)
+    if build is next:
+        return leaves, operator.itemgetter(0)  # a leaf
+    if type(tree) in (list, tuple) and len(leaves) == len(tree) and all(map(operator.is_, leaves, tree)):
+        return leaves, type(tree)  # flat as it is
 
     def unflatten(values: Sequence[Any]) -> Any:
         return build(iter(values))

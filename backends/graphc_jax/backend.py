@@ -18,7 +18,8 @@ from graphc.options import CompileOptions
 from graphc.plan.data import Plan
 
 from . import emit
-from .program import Cell, JaxProgram
+from .calls import Cell
+from .program import JaxProgram
 from .x64 import put, require_version
 
 _CAPABILITIES = Capabilities(name="jax", granularity="graph", dtypes=ANY, own_algebra=True)

@@ -45,7 +45,8 @@ class Source:
         constants: arrays that the text names.
         sizes: the last parameters: symbols, in order.
         arguments: the slots of variables that are read: the first parameters; the feeds follow.
-        results: positions of the results among the outputs; the new states come first.
+        given_up: positions of the arguments whose memory new states take over.
+        results: where the results are among the outputs; the new states come first.
         effects: checks and prints in program order.
         checked: whether the last output says that all checks passed.
     """
@@ -58,12 +59,13 @@ class Source:
         self.effects: list[Effect] = []
         self.checked = any(step.op.name in emit.CHECKS for step in plan.steps)
         self.arguments = self._variables_read()
+        self.given_up = [position for position, index in enumerate(self.arguments) if index in plan.updated]
         self._names: dict[int, str] = {}
         self._taken = set(TAKEN)
         self._size_names = {symbol: self._size_name(symbol) for symbol in self.sizes}
         self.name = _identifier("graphc_" + plan.name)
         body = [line for step in plan.steps for line in self._step(step)]
-        self.results: list[int] = []
+        self.results = slice(0)
         outputs = self._outputs()
         self.text = "\n".join(
             [f"def {self.name}(", *_indented(self._parameters()), "):", *_indented([*body, *outputs]), ""]
@@ -166,10 +168,8 @@ class Source:
             f"{self._new_state(position, index)},  # {plan.label(plan.updated[position])}"
             for position, index in enumerate(new_states)
         ]
-        self.results = []
-        for index in plan.results:
-            self.results.append(len(lines))
-            lines.append(f"{self._name(index)},")
+        lines += [f"{self._name(index)}," for index in plan.results]
+        self.results = slice(len(new_states), len(lines))
         for number, effect in enumerate(self.effects):
             is_check = effect.step.op.name in emit.CHECKS
             self.effects[number] = effect._replace(value=len(lines))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,15 +19,20 @@ def in_x64(function: Callable[..., _T], *args: Any) -> _T:
     JAX's own context manager is Python code: a signal handler that raises at the entry of its `__exit__` would leave
     the setting behind. Between a call that raises and the call in `finally`, CPython handles no signal.
     """
-    import jax
-
-    setting = jax.enable_x64
+    setting = _setting()
     before = setting.get_local()
     try:
         setting.set_local(True)
         return function(*args)
     finally:
         setting.set_local(before)
+
+
+@cache
+def _setting() -> Any:
+    import jax
+
+    return jax.enable_x64
 
 
 def require_version() -> None:

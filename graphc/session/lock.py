@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from _thread import LockType, allocate_lock
+from _thread import LockType, allocate_lock, get_ident
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ class ReadWriteLock:
 
     def shared(self, function: Callable[..., _T], *args: object) -> _T:
         """Calls a function that reads."""
-        me = threading.get_ident()
+        me = get_ident()
         if me in self._readers:
             return function(*args)
         reading = allocate_lock()
@@ -49,7 +49,7 @@ class ReadWriteLock:
         Raises:
             SessionError: it was called from within another one, by a signal handler, say.
         """
-        me = threading.get_ident()
+        me = get_ident()
         if me == self._writer or me in self._readers:
             raise SessionError(
                 "this would change the state while a run of the same thread is under way",
@@ -60,9 +60,10 @@ class ReadWriteLock:
         with self._entry:
             try:
                 self._writer = me
-                for reading in tuple(self._readers.values()):
-                    with reading:
-                        pass
+                if self._readers:
+                    for reading in tuple(self._readers.values()):
+                        with reading:
+                            pass
                 return function(*args)
             finally:
                 self._writer = None

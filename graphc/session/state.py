@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +14,7 @@ from graphc.errors import SessionError, ShapeError, StateLostError
 from graphc.ir import dims
 from graphc.ir.tensor import VariableNode
 from graphc.lowering.backend import Backend
+from graphc.session.counter import StepCounter
 from graphc.session.lock import ReadWriteLock
 
 
@@ -36,9 +35,9 @@ class State:
 
     Attributes:
         lock: held by whoever reads or writes.
-        counter: the step, as an array without axes: C code counts in it, which no signal interrupts.
-        generation: counts how often the arrays have been replaced by others: calls that are bound to older ones are
-            stale.
+        steps: counts the runs that have been committed.
+        epoch: another object whenever calls that are bound to the arrays must not be made any more: the state is closed
+            or lost, or lives in other arrays.
     """
 
     def __init__(self, backend: Backend, key: philox.Key | None, title: str) -> None:
@@ -47,16 +46,16 @@ class State:
         self._key = key
         self._title = title
         self._arrays: dict[str, Any] = {}
-        self.counter = np.zeros((), np.int64)
+        self.steps = StepCounter()
+        self.epoch = object()
         self._ended = ""
         self._lost: StateLostError | None = None
-        self.generation = 0
         _states.add(self)
 
     @property
     def step(self) -> int:
         """How many runs with updates have been committed."""
-        return int(self.counter)
+        return self.steps.value
 
     def initialise(self, variables: Iterable[VariableNode]) -> None:
         """Gives a value to every variable that has none; its key is folded from the session's and its name."""
@@ -92,33 +91,30 @@ class State:
 
     def write(self, values: Mapping[str, np.ndarray], step: int | None = None) -> None:
         """Sets variables, and the step if one is given, at once."""
-        committed = None if step is None else partial(operator.setitem, self.counter, ..., step)
-        self.lock.exclusive(self._write, values, committed)
+        self.lock.exclusive(self._write, values, step)
 
     def _read(self, name: str) -> np.ndarray:
         self.require_open()
         return self._backend.to_host(self._arrays[name])
 
-    def _write(self, values: Mapping[str, np.ndarray], committed: Callable[[], object] | None) -> None:
+    def _write(self, values: Mapping[str, np.ndarray], step: int | None) -> None:
         self.require_open()
+        committed = None if step is None else self.steps.setter(step)
         self._backend.to_device([(self._arrays[name], value) for name, value in values.items()], committed)
 
     def restore(self, variables: Sequence[VariableNode], values: Mapping[str, np.ndarray], step: int) -> None:
         """Sets all variables and the step at once; a lost state is found again, in new arrays."""
-        committed = partial(operator.setitem, self.counter, ..., step)
-        self.lock.exclusive(self._restore, variables, values, committed)
+        self.lock.exclusive(self._restore, variables, values, step)
 
-    def _restore(
-        self, variables: Sequence[VariableNode], values: Mapping[str, np.ndarray], committed: Callable[[], object]
-    ) -> None:
+    def _restore(self, variables: Sequence[VariableNode], values: Mapping[str, np.ndarray], step: int) -> None:
         if self._lost is None:
-            self._write(values, committed)
+            self._write(values, step)
             return
         self.require_not_ended()
         arrays = {variable.name: self._backend.allocate(variable.type) for variable in variables}
-        self._backend.to_device([(arrays[name], value) for name, value in values.items()], committed)
+        self._backend.to_device([(arrays[name], value) for name, value in values.items()], self.steps.setter(step))
         self._arrays = arrays
-        self.generation += 1
+        self.epoch = object()
         self._lost = None
 
     # --- what executables ask ----------------------------------------------------------------------------------
@@ -127,12 +123,9 @@ class State:
         """The device arrays of some variables."""
         return [self._arrays[name] for name in names]
 
-    def committed(self) -> Callable[[], object]:
-        """What a commit calls last: it counts the run."""
-        return partial(np.add, self.counter, 1, self.counter)
-
     def lose(self, error: StateLostError) -> None:
         """A run has given up the old state and has no new one: nothing can be read until a snapshot is restored."""
+        self.epoch = object()
         self._lost = error
 
     # --- life --------------------------------------------------------------------------------------------------
@@ -172,6 +165,7 @@ class State:
         self.lock.exclusive(self._end, "it is closed")
 
     def _end(self, why: str) -> None:
+        self.epoch = object()
         self._ended = self._ended or why
         self._arrays.clear()
 

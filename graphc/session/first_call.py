@@ -11,6 +11,7 @@ from graphc.errors import BackendError, StateLostError
 from graphc.ir import dims
 from graphc.ir.types import TensorType
 from graphc.plan.data import Plan
+from graphc.session.counter import StepCounter
 
 
 class Trial:
@@ -20,17 +21,17 @@ class Trial:
         name: of the backend.
         plan: what it is to run.
         sizes: to which it is bound.
-        step: the session's step: an array without axes.
+        step: the session's.
         counts: whether the run counts as a step.
     """
 
-    def __init__(self, name: str, plan: Plan, sizes: Mapping[str, int], step: np.ndarray, counts: bool) -> None:
+    def __init__(self, name: str, plan: Plan, sizes: Mapping[str, int], step: StepCounter, counts: bool) -> None:
         self.name = name
         self.plan = plan
         self.sizes = sizes
         self.step = step
         self.counts = counts
-        self._before = int(step)
+        self._before = step.value
 
     def judge(self, results: Sequence[Any]) -> None:
         """Holds the results and the count to the plan.
@@ -39,12 +40,12 @@ class Trial:
             BackendError: they are not those of the plan, or the run counts although it should not; nothing is lost.
             StateLostError: variables have been written by a call that breaks the protocol.
         """
-        wrong = [*self._wrong_count(int(self.step) - self._before), *wrong_results(results, self.plan, self.sizes)]
+        wrong = [*self._wrong_count(self.step.value - self._before), *wrong_results(results, self.plan, self.sizes)]
         if not wrong:
             return
         if self.plan.updated:
             raise self._lost(wrong)
-        self.step[...] = self._before
+        self.step.setter(self._before)()
         raise BackendError(
             f"the backend {self.name!r} failed in a call",
             expected=self._expected(),
