@@ -23,10 +23,10 @@ from graphc.passes.manager import Context, Instrument, Pass, Record, run_passes
 from graphc.passes.pipelines import DEFAULT
 from graphc.plan.cost import flops, traffic
 from graphc.plan.data import Plan, SlotKind
-from graphc.plan.draft import COPY
 from graphc.plan.listing import listing
 from graphc.plan.liveness import plan_memory
 from graphc.plan.memory import Peak
+from graphc.plan.ops import COPY
 from graphc.plan.schedule import make_plan
 
 

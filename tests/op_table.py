@@ -589,6 +589,8 @@ ROWS = (
     Row("parameter", elsewhere="a region's, which no graph holds: the tests of fusion"),
     Row("fused", elsewhere="made by the fuse pass: the tests of fusion", covers=("fused_checked",)),
     Row("copy", elsewhere="a step of plans that no graph holds: the tests of plans"),
+    Row("checked_indices", elsewhere="a step of plans that no graph holds: half of scatter_add"),
+    Row("add_at", elsewhere="a step of plans that no graph holds: half of scatter_add"),
     made("constant", (), None, E([], [-0.0, nan], gives="float64", value=np.array([-0.0, nan])),
          E([], [1, 2], gives="uint8", value=np.array([1, 2], "uint8")),
          call=lambda value: F["asarray"](value)),

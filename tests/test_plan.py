@@ -90,6 +90,49 @@ def test_new_values_are_written_where_the_variable_is() -> None:
 # --- found by random graphs -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("fed", [False, True])
+def test_values_are_added_to_a_table_where_it_is(axis: int, fed: bool) -> None:
+    """No copy of the table; an index out of range stops the run before anything is written, of other variables too."""
+    start = np.arange(20, dtype=np.float32).reshape(5, 4)
+    rows = np.ones((3, 4), np.float32) if axis == 0 else np.ones((5, 3), np.float32)
+    with gc.Graph() as graph:
+        i = gc.placeholder("i", (3,), gc.int64)
+        v = gc.placeholder("v", rows.shape)
+        table, runs = gc.Variable(start, name="table"), gc.Variable(np.float32(0), name="runs")
+        added = gc.scatter_add(table, i, v if fed else gc.exp(v * 0.0), axis=axis)
+        update = gc.group(gc.assign(table, added), gc.assign(runs, runs + 1.0))
+    with gc.Session(graph, backend=BACKEND) as session:
+        call = session.compile(update, [i, v])
+        last = call.plan.plan.steps[call.plan.plan.commit :]
+        assert "add_at" in [step.op.name for step in last]
+        assert "table" not in {call.plan.plan.slots[s.outputs[0]].name for s in last if s.op.name == "copy"}
+        call(np.array([3, 0, -2]), rows)
+        expected = start.copy()
+        np.add.at(expected, (slice(None),) * axis + (np.array([3, 0, -2]),), 1)
+        for wrong in ([0, 1, 5], [-6, 1, 2]):
+            with pytest.raises(gc.errors.OutOfRangeError, match="scatter_add"):
+                call(np.array(wrong), rows)
+        np.testing.assert_array_equal(session.value("table"), expected)
+        assert (session.value("runs"), session.step) == (1, 1)
+
+
+def test_a_table_that_is_also_read_is_added_to_afterwards() -> None:
+    """A gathered row, the old table as a result, and values that are the table itself."""
+    start = np.arange(12, dtype=np.float32).reshape(3, 4)
+    with gc.Graph() as graph:
+        i = gc.placeholder("i", (3,), gc.int64)
+        table = gc.Variable(start, name="table")
+        update = gc.assign(table, gc.scatter_add(table, i, table, axis=0))
+        fetches = [update, gc.take(table, i, axis=0), gc.sum(table)]
+    (_, taken, total), values = run(graph, fetches, {i: np.array([2, 2, 0])})
+    expected = start.copy()
+    np.add.at(expected, [2, 2, 0], start)
+    np.testing.assert_array_equal(values["table"], expected)
+    np.testing.assert_array_equal(taken, start[[2, 2, 0]])
+    assert total == start.sum()
+
+
 def test_a_result_of_a_new_state_outlives_the_commit() -> None:
     """Its operand's memory went to a later step of the commit, before the result was computed."""
     with gc.Graph() as graph:

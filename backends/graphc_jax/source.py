@@ -149,7 +149,7 @@ class Source:
             lambda name: self._literal(step.attrs[name]),
             self._literal(output.shape),
             self.precision,
-            lambda position: _is_zero(self.plan.slots[step.inputs[position]].value),
+            lambda position: self.plan.slots[step.inputs[position]].is_positive_zero,
         )
         target = self._name(step.outputs[0])
         if step.op.name in emit.CHECKS:
@@ -212,10 +212,6 @@ def _identifier(text: str) -> str:
 
 def _indented(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" for line in lines]
-
-
-def _is_zero(value: np.ndarray | None) -> bool:
-    return value is not None and not value.any() and not np.signbit(value).any()
 
 
 def _number(value: np.ndarray) -> str:

@@ -31,7 +31,8 @@ class Line(NamedTuple):
 
 
 class Operands(NamedTuple):
-    """What a row of the table gets: names and types of the inputs, name of the output, naming of the rest."""
+    """What a row of the table gets: names and types of the inputs, name of the output, naming of the rest, and which
+    inputs are the constant +0."""
 
     inputs: Sequence[str]
     types: Sequence[TensorType]
@@ -39,6 +40,7 @@ class Operands(NamedTuple):
     attr: Callable[[str], str]
     origins: Callable[[], str]
     bound: Callable[[Any, str], str]
+    is_zero: Callable[[int], bool] = lambda position: False
 
 
 Row = Callable[[Step, Operands], list[Line]]
@@ -91,6 +93,8 @@ def _assign(target: str, source: str) -> Line:
 
 def _where(step: Step, o: Operands) -> list[Line]:
     condition, first, second = o.inputs
+    if o.is_zero(2):
+        return [Line("keep_where_into", (o.output, condition, first))]
     return [_assign(o.output, second), Line("copyto", (o.output, first, "'same_kind'", condition))]
 
 
@@ -133,13 +137,29 @@ def _fallback(step: Step, o: Operands) -> list[Line]:
     return [Line("fallback", (o.output, o.bound(step.op.array_fn, step.op.name), attrs, *o.inputs))]
 
 
+def _add_at(step: Step, o: Operands) -> list[Line]:
+    """Into a copy of x, or into x itself."""
+    x, indices, values = o.inputs
+    axis, ndim = step.attrs["axis"], o.types[1].ndim
+    moved = o.output, values
+    if axis:
+        moved = (
+            f"moveaxis({o.output}, {axis}, 0)",
+            f"moveaxis({values}, {tuple(range(axis, axis + ndim))}, {tuple(range(ndim))})",
+        )
+    copy = [] if x == o.output else [_assign(o.output, x)]
+    return [*copy, Line(f"add_at_for({values})", (moved[0], indices, moved[1]))]
+
+
 ROWS: dict[str, Row] = {
     **{op: _ufunc(name) for op, name in UFUNCS.items()},
     **{op: _reduce(name) for op, name in _REDUCTIONS.items()},
+    "add_at": _add_at,
     "argmax": _position("argmax"),
     "argmin": _position("argmin"),
     "astype": lambda step, o: [_assign(o.output, o.inputs[0])],
     "check_numerics": _kernel("check_into", "message", origins=True),
+    "checked_indices": _kernel("checked_into", "size", "used", origins=True),
     "concat": lambda step, o: [Line("concatenate", (f"({', '.join(o.inputs)},)", o.attr("axis"), o.output))],
     "copy": lambda step, o: [_assign(o.output, o.inputs[0])],
     "erf": lambda step, o: [Line("erf_into", (o.output, *o.inputs, o.bound(step.op.array_fn, "erf")))],
@@ -150,7 +170,6 @@ ROWS: dict[str, Row] = {
     "relu": _relu,
     "reshape": _kernel("reshape_into"),
     "rsqrt": _rsqrt,
-    "scatter_add": _kernel("scatter_add_into", "axis", origins=True),
     "sigmoid": _sigmoid,
     "slice_update": _kernel("slice_update_into", "starts", "lengths", "steps"),
     "take": _kernel("take_into", "axis", origins=True),
@@ -159,7 +178,7 @@ ROWS: dict[str, Row] = {
 
 VIEWS = frozenset({"broadcast_to", "permute_dims", "reshape", "slice", "stop_gradient"})
 
-ATOMIC = frozenset({*UFUNCS, *_REDUCTIONS, "astype", "fused", "matmul", "relu", "rsqrt", "sigmoid"})
+ATOMIC = frozenset({*UFUNCS, *_REDUCTIONS, "add_at", "astype", "fused", "matmul", "relu", "rsqrt", "sigmoid"})
 """Written as calls that never enter Python code, where a signal could be handled; `np.copyto` enters its dispatcher."""
 
 SEPARATE = frozenset({"erf", "pow", "where"})
@@ -167,6 +186,7 @@ SEPARATE = frozenset({"erf", "pow", "where"})
 
 OVERWRITES = {
     **{op: tuple(range(getattr(np, name).nin)) for op, name in UFUNCS.items()},
+    "add_at": (0,),  # adds to it where it is
     "check_numerics": (0,),
     "pow": (0, 1),
     "print": (0,),
@@ -178,10 +198,10 @@ OVERWRITES = {
 """Ufuncs read an element before they write it, so the result may replace an operand of its shape and width."""
 
 ALLOCATES = {
+    "add_at": "np.add.at buffers its indices",
     "erf": "evaluated in blocks",
     "pow": "of integers: NumPy has no function for negative exponents",
     "print": "formats the value",
-    "scatter_add": "np.add.at buffers its indices",
 }
 """Ops that allocate while they run, beside the arena."""
 
@@ -195,11 +215,16 @@ NAMESPACE: dict[str, Any] = {
             "copyto",
             "empty",
             "matmul",
+            "moveaxis",
             "power",
             "reciprocal",
         )
     },
-    **{name: function for name, function in vars(kernels).items() if name.endswith("_into") or name == "fallback"},
+    **{
+        name: function
+        for name, function in vars(kernels).items()
+        if name.endswith(("_into", "_for")) or name == "fallback"
+    },
     "call": operator.call,
     "deque": deque,
     "partial": partial,

@@ -209,6 +209,7 @@ class NumpyProgram:
             lambda name: self._literal(chunk, step.attrs[name]),
             lambda: self._bound(chunk, step.origins, self._place_text(step.origins)),
             lambda value, comment: self._bound(chunk, value, comment),
+            lambda position: self.plan.slots[step.inputs[position]].is_positive_zero,
         )
 
     def _use(self, chunk: _Chunk, index: int) -> str:

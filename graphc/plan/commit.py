@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from graphc.errors import Origins
 from graphc.plan.data import SlotKind
-from graphc.plan.draft import COPY, Draft, Readers
+from graphc.plan.draft import Draft, Readers
+from graphc.plan.ops import ADD_AT, COPY
 from graphc.plan.order import sort_steps
 
 
@@ -60,10 +61,14 @@ class _Commit:
         self.staged = self._stages(atomic)
 
     def _keep_feeds(self, new_states: Sequence[NewState]) -> None:
-        """Copies of the feeds that a step with several new values reads: fewer than copies of these would be."""
+        """Copies of the feeds that a step with several new values reads, or that are added to a few rows of a table:
+        less than copies of the new values would be.
+        """
         made = Counter(self.draft.writer[value] for value, *_ in new_states if value in self.draft.writer)
-        for position in [position for position, times in made.items() if times > 1]:
+        for position, times in made.items():
             step = self.draft.steps[position]
+            if times == 1 and step.op is not ADD_AT:
+                continue
             if step.op.name not in self.draft.capabilities.atomic or self.draft.writes_result(position):
                 continue
             kept = {}

@@ -80,6 +80,11 @@ class Slot:
         self.attrs = NO_ATTRS if attrs is None else attrs
         self.contiguous = contiguous
 
+    @property
+    def is_positive_zero(self) -> bool:
+        """Whether it is a constant, and all of it +0."""
+        return self.value is not None and not self.value.any() and not np.signbit(self.value).any()
+
     def __repr__(self) -> str:
         return f"<Slot {self.index} {self.kind.value} {self.type}>"
 

@@ -8,15 +8,11 @@ from typing import Any, TypeAlias
 
 from graphc.backend import Capabilities
 from graphc.errors import Origins
-from graphc.ir.opdef import Kind, OpDef, register
+from graphc.ir.opdef import Kind
 from graphc.ir.tensor import NO_ATTRS
 from graphc.ir.types import TensorType
 from graphc.plan.data import Slot, SlotKind, Step
-
-COPY = register(
-    OpDef("copy", Kind.STRUCTURE, lambda types, attrs: types[0], array_fn=lambda xp, x: xp.array(x, copy=True))
-)
-"""The only op that appears in plans and not in graphs."""
+from graphc.plan.ops import COPY
 
 Readers: TypeAlias = defaultdict[int, list[int]]
 """Slot → the steps that read it or a view of it, in order."""

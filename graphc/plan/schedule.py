@@ -12,6 +12,7 @@ from graphc.ir.tensor import Tensor, VariableNode, tuple_elements
 from graphc.plan.commit import NewState, order_steps
 from graphc.plan.data import Plan, SlotKind, Step
 from graphc.plan.draft import Draft
+from graphc.plan.ops import ADD_AT, CHECKED_INDICES
 
 _VIEW_KEEPS_ORDER = "reshape"
 
@@ -111,9 +112,20 @@ class _Scheduler:
     def _add_step(self, node: Tensor) -> None:
         outputs = tuple(self.draft.new_slot(kind, self.values) for kind in tuple_elements(node))
         inputs = [self.slot_of[source] for source in node.inputs]
-        self.draft.append(Step(node.op, node.attrs, inputs, outputs, node.origins, node.id))
+        op = node.op
+        if op.name == "scatter_add" and ADD_AT.name in self.draft.capabilities.atomic:
+            op = ADD_AT
+            inputs[1] = self._checked(inputs[1], node)
+        self.draft.append(Step(op, node.attrs, inputs, outputs, node.origins, node.id))
         self.parts_of[node] = outputs
         self.slot_of[node] = outputs[0]
+
+    def _checked(self, indices: int, node: Tensor) -> int:
+        """The indices of a `scatter_add`, checked by a step of their own: what is left of it cannot fail."""
+        checked = self.draft.new_slot(self.draft.slots[indices].type, SlotKind.ARENA)
+        attrs = {"size": node.shape[node.attrs["axis"]], "used": node.inputs[2].type.size}
+        self.draft.append(Step(CHECKED_INDICES, attrs, [indices], [checked], node.origins, node.id))
+        return checked
 
     def _results(self) -> list[int]:
         """Fresh arrays: written by the step that computes them where it can be, copied otherwise."""
