@@ -19,7 +19,7 @@ from benchmarks.workload import BenchmarkError
 
 _EXAMPLES = """\
 python -m benchmarks run --suite smoke                   does everything work? under a minute
-python -m benchmarks run --json a.json --plot plots      the whole suite for CPUs, within 12 minutes
+python -m benchmarks run --json a.json --plot plots      the whole suite for CPUs, some 25 minutes
 python -m benchmarks run --workload 'gemm-*' --runner 'graphc*' --runner 'torch*'
 python -m benchmarks run --workload mine.py              your own workload, with all runners
 python -m benchmarks compare a.json b.json               what changed, and what is noise

@@ -16,7 +16,7 @@ _INK, _QUIET, _PAPER = "#22262b", "#9aa3ad", "#ffffff"
 _FAR_LEFT = 1 / 32  # of the plot of speeds
 _FASTER, _SLOWER = "#1a936f", "#d1495b"
 _OURS = ("#1b5fc1", "#7a3fd0", "#0f9fb5", "#c2378a")
-_PEERS = ("#e08e1b", "#8c6d46", "#5f6b76", "#b8a13a", "#4b8b5f", "#c97b84", "#8a94c8")
+_PEERS = ("#e08e1b", "#8c6d46", "#5f6b76", "#b8a13a", "#4b8b5f", "#c97b84", "#8a94c8", "#2b2f36")
 _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
