@@ -41,7 +41,7 @@ class Capabilities(NamedTuple):
         views: layout ops that cost nothing: the result is a view of the operand.
         overwrites: op → positions of the operands whose memory the result may take over, element by element.
         atomic: ops that run as C code only: nothing can interrupt them or make them fail, so they may be part
-            of a commit. With `add_at` among them, `scatter_add` comes as `checked_indices` and `add_at` (`plan/ops.py`).
+            of a commit. If `add_at` is one, `scatter_add` comes as `checked_indices` and `add_at` (`plan/ops.py`).
         own_algebra: a compiler below it may use algebra that changes bits, unless `law="strict"` forbids that.
         exact: same bits as the reference interpreter, so that constants may be folded without a change.
         fuses: what it takes into groups of one node (`ops.fused`); nothing by default. `"elementwise"`: elementwise
