@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,6 +17,7 @@ _INK, _QUIET, _PAPER = "#22262b", "#9aa3ad", "#ffffff"
 _FAR_LEFT = 1 / 32  # of the plot of speeds
 _FASTER, _SLOWER = "#1a936f", "#d1495b"
 _OURS = ("#1b5fc1", "#7a3fd0", "#0f9fb5", "#c2378a")
+_STEPS = [0, *(sign * 11 * n for n in range(1, 12) for sign in (-1, 1))]  # points by which a name moves away
 _PEERS = ("#e08e1b", "#8c6d46", "#5f6b76", "#b8a13a", "#4b8b5f", "#c97b84", "#8a94c8", "#2b2f36")
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -204,18 +206,36 @@ def _along(axes: Any, text: str, x: float, y: float) -> None:
 
 
 def _label_points(axes: Any, rows: list[list[Record]]) -> None:
-    """Names beside the points of our runners; of two that would lie on each other the lower one moves down."""
-    points = [(r[0].flops / r[0].nbytes, r[0].flops / (fastest(r, True) or r[0]).median_s / 1e9) for r in rows]  # type: ignore[operator]
-    placed: list[tuple[float, float]] = []
-    shown = axes.transData.transform(points)
-    for at in sorted(range(len(rows)), key=lambda i: -shown[i][1]):
-        x, y = shown[at]
-        for other_x, other_y in placed:
-            if abs(other_x - x) < 90 and abs(other_y - y) < 13:
-                y = other_y - 13
-        placed.append((x, y))
-        offset = (8, (y - shown[at][1]) * 72 / axes.figure.dpi - 3)
-        axes.annotate(rows[at][0].workload, points[at], offset, textcoords="offset points", fontsize=8)
+    """Names beside the points of our runners, on no other name or point; a line leads to one that is further off."""
+    scale = axes.figure.dpi / 72
+    both = [[_rate(records, True), _rate(records, False)] for records in rows]
+    places = axes.transData.transform([point for pair in both for point in pair]) / scale
+    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in places]
+    ours = places[::2]
+    for at in sorted(range(len(rows)), key=lambda i: -ours[i][1]):
+        name, (x, y) = rows[at][0].workload, ours[at]
+        width, height = 5.0 * len(name), 10
+        for step, side in itertools.product(_STEPS, (1, -1)):
+            left = x + 9 if side > 0 else x - 9 - width
+            box = (left, y + step - height / 2, left + width, y + step + height / 2)
+            if not any(_meet(box, other) for other in taken):
+                break
+        taken.append(box)
+        axes.annotate(
+            name, both[at][0], (box[0] - x, step), textcoords="offset points", fontsize=8, va="center",
+            arrowprops={"arrowstyle": "-", "color": _QUIET, "linewidth": 0.6} if step else None,
+        )  # fmt: skip
+
+
+def _rate(records: list[Record], ours: bool) -> tuple[float, float]:
+    """Flops a byte and GFLOP/s of our fastest runner, or the fastest peer if there is one."""
+    found = fastest(records, ours) or fastest(records, True)
+    seconds_a_call = (found and found.median_s) or math.nan
+    return records[0].flops / records[0].nbytes, records[0].flops / seconds_a_call / 1e9
+
+
+def _meet(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _roofline_point(axes: Any, records: list[Record]) -> None:
