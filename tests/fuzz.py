@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from configurations import CONFIGURATIONS, why_missing
@@ -78,10 +79,14 @@ def in_processes(first: int, count: int, workers: int) -> Iterator[tuple[int, tu
     chunks = [range(at, min(at + CHUNK, first + count)) for at in range(first, first + count, CHUNK)]
     for at in range(0, len(chunks), TASKS * workers):
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            pending = {pool.submit(work, chunk): len(chunk) for chunk in chunks[at : at + TASKS * workers]}
+            pending = {pool.submit(work, chunk): chunk for chunk in chunks[at : at + TASKS * workers]}
             try:
                 for future in as_completed(pending):
-                    yield pending[future], future.result()
+                    yield len(pending[future]), future.result()
+            except BrokenProcessPool:
+                left = [chunk for future, chunk in pending.items() if not future.done() or future.exception()][:workers]
+                seeds = " or ".join(f"GRAPHC_SEED={chunk.start} make fuzz N={len(chunk)}" for chunk in left)
+                raise SystemExit(f"a process was killed by a case; see which: {seeds}") from None
             finally:
                 pool.shutdown(cancel_futures=True)
 

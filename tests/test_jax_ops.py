@@ -232,3 +232,17 @@ def test_division_is_exact_under_the_strict_law() -> None:
     row = next(row for row in ROWS if row.name == "divide")
     cases = [case._replace(tolerance=VALUES["exact"]) for case in value_cases(row)]
     require_close(computed(row, cases, STRICT), cases)
+
+
+@pytest.mark.parametrize(("wide", "narrow"), [("int64", "int32"), ("int64", "int8"), ("int32", "int16")])
+@pytest.mark.parametrize("shape", [(), (4,), (4, 6)])
+def test_an_absolute_value_that_is_narrowed_and_masked(wide: str, narrow: str, shape: tuple[int, ...]) -> None:
+    """Seed 20263596 of the fuzzer: compiling `lax.abs` like this kills the process with jaxlib 0.10."""
+    limits = np.iinfo(wide)
+    numbers = np.resize(np.array([limits.min, -5, 0, 7, limits.max], wide), shape)
+    mask = np.resize(np.array([3, -1, 12], narrow), shape)
+    with gc.Graph():
+        x, y = gc.placeholder("x", shape, wide), gc.placeholder("y", shape, narrow)
+        masked = gc.bitwise_and(gc.astype(gc.abs(x), narrow), y)
+    found = gc.compile(masked, [x, y], backend="jax")(numbers, mask)
+    np.testing.assert_array_equal(found, np.abs(numbers).astype(narrow) & mask)

@@ -80,7 +80,12 @@ def plus_zero(jax: Any, x: Value) -> Value:
 
 
 def absolute(jax: Any, x: Value) -> Value:
-    """|x|; unsigned integers are what they are."""
+    """|x|; unsigned integers are what they are.
+
+    Not `lax.abs` for the others: where its result is narrowed and goes into `and`, LLVM in jaxlib 0.10 crashes.
+    """
+    if x.dtype.kind == "i":
+        return jax.lax.select(x < 0, jax.lax.neg(x), x)
     return x if x.dtype.kind == "u" else jax.lax.abs(x)
 
 
