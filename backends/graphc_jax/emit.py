@@ -92,13 +92,20 @@ def _itself(step: Step, o: Operands) -> str:
     return o.inputs[0]
 
 
+def _astype(step: Step, o: Operands) -> str:
+    source, target = o.types[0].dtype, o.output.dtype
+    narrower = source.numpy.kind == target.numpy.kind == "i" and target.itemsize < source.itemsize
+    function = "narrowed" if narrower else "lax.convert_element_type"
+    return f"{function}({o.inputs[0]}, '{target}')"
+
+
 ROWS: dict[str, Row] = {
     **{op: _elementwise(function) for op, function in {**UNARY, **BINARY}.items()},
     **{op: _reduce(function) for op, function in REDUCTIONS.items()},
     "add": _add,
     "argmax": _position("lax.argmax"),
     "argmin": _position("lax.argmin"),
-    "astype": lambda step, o: f"lax.convert_element_type({o.inputs[0]}, '{o.output.dtype}')",
+    "astype": _astype,
     "broadcast_to": lambda step, o: f"spread({o.inputs[0]}, {o.shape})",
     "check_numerics": _call("check_numerics"),
     "concat": lambda step, o: f"lax.concatenate([{', '.join(o.inputs)}], {o.attr('axis')})",

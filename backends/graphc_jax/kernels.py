@@ -80,13 +80,16 @@ def plus_zero(jax: Any, x: Value) -> Value:
 
 
 def absolute(jax: Any, x: Value) -> Value:
-    """|x|; unsigned integers are what they are.
-
-    Not `lax.abs` for the others: where its result is narrowed and goes into `and`, LLVM in jaxlib 0.10 crashes.
-    """
-    if x.dtype.kind == "i":
-        return jax.lax.select(x < 0, jax.lax.neg(x), x)
+    """|x|; unsigned integers are what they are."""
     return x if x.dtype.kind == "u" else jax.lax.abs(x)
+
+
+def narrowed(jax: Any, x: Value, dtype: str) -> Value:
+    """A signed integer in fewer bits, modulo 2ᵇⁱᵗˢ.
+
+    By way of unsigned ones: jaxlib 0.10 crashes while it compiles `and` or `or` of an absolute value that is narrowed.
+    """
+    return jax.lax.bitcast_convert_type(jax.lax.convert_element_type(x, "u" + dtype), dtype)
 
 
 def sign(jax: Any, x: Value) -> Value:
@@ -247,7 +250,7 @@ def keep_if(jax: Any, ok: Value, new: Value, old: Value) -> Value:
 KERNELS = {
     function.__name__: function
     for function in (
-        absolute, all_of, check_numerics, floor_divide, keep_if, matmul, plus_zero, power, remainder,
+        absolute, all_of, check_numerics, floor_divide, keep_if, matmul, narrowed, plus_zero, power, remainder,
         round_half_even, scatter_add, sign, slice_update, spread, take, take_slice, total, trunc,
     )
 }  # fmt: skip
