@@ -239,13 +239,12 @@ def _meet(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 
 
 def _roofline_point(axes: Any, records: list[Record]) -> None:
-    ours, peer = fastest(records, True), fastest(records, False)
-    x = records[0].flops / records[0].nbytes
-    heights = [records[0].flops / (one.median_s or 1) / 1e9 if one else None for one in (ours, peer)]
-    if heights[0] and heights[1]:
-        axes.plot([x, x], heights, color=_QUIET, linewidth=1, zorder=2)
-        axes.scatter(x, heights[1], s=42, facecolor=_PAPER, edgecolor=_PEERS[0], linewidth=1.6, zorder=3)
-    axes.scatter(x, heights[0], s=60, color=_OURS[0], zorder=4, edgecolor=_PAPER)
+    x, ours = _rate(records, True)
+    if fastest(records, False):
+        _, peer = _rate(records, False)
+        axes.plot([x, x], [ours, peer], color=_QUIET, linewidth=1, zorder=2)
+        axes.scatter(x, peer, s=42, facecolor=_PAPER, edgecolor=_PEERS[0], linewidth=1.6, zorder=3)
+    axes.scatter(x, ours, s=60, color=_OURS[0], zorder=4, edgecolor=_PAPER)
 
 
 # --- scaling -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The program: a function for XLA, compiled once per combination of sizes, and the calls that run it."""
+"""The program: a function for XLA, compiled once per combination of sizes."""
 
 from __future__ import annotations
 

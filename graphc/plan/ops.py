@@ -20,18 +20,11 @@ CHECKED_INDICES = register(
         "checked_indices",
         Kind.INDEXING,
         _as_first,
-        array_fn=lambda xp, indices, size, used: xp.array(indices, copy=True),
         traits=frozenset({Trait.CAN_FAIL}),
     )
 )
 """A copy of indices into an axis of that size; fails if one is out of range, unless nothing is used (0 elements)."""
 
 
-def _add_at(xp: Any, x: Any, indices: Any, values: Any, axis: int) -> Any:
-    result = xp.array(x, copy=True)
-    xp.add.at(result, (slice(None),) * axis + (indices,), values)
-    return result
-
-
-ADD_AT = register(OpDef("add_at", Kind.INDEXING, _as_first, array_fn=_add_at))
+ADD_AT = register(OpDef("add_at", Kind.INDEXING, _as_first))
 """`scatter_add` for indices that have been checked: it cannot fail, so a commit may add to a variable in its place."""

@@ -131,7 +131,7 @@ class Executable:
         return guard.failure(self.plan.choice.name, "a call", error)
 
     def _find(self, args: Sequence[np.ndarray], key: _Key) -> _Binding:
-        """The binding for some feeds: it is the latest from now on."""
+        """The binding for some feeds; the latest from now on, if it is proven."""
         state = self._state
         state.require_open()
         if self._epoch is not state.epoch:

@@ -60,10 +60,9 @@ class ReadWriteLock:
         with self._entry:
             try:
                 self._writer = me
-                if self._readers:
-                    for reading in tuple(self._readers.values()):
-                        with reading:
-                            pass
+                for reading in tuple(self._readers.values()):
+                    with reading:
+                        pass
                 return function(*args)
             finally:
                 self._writer = None
