@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from error_bound import Accuracy, Ambiguous, Bounded, Wide, bounded_values, decided_values, exact, wide_values
-from random_graphs import Case
+from random_graphs import Case, reads_no_number
 
 from graphc import reference
 from graphc.backend import REFERENCE, Capabilities
@@ -35,7 +35,10 @@ class Run:
         self.arrays = case.arrays(sizes) if arrays is None else dict(arrays)
         if not all(guard.holds(sizes) for guard in case.graph.guards):
             raise Ambiguous("a guard does not hold")
-        self.expected = self.bounded(case.graph)
+        known: dict[Tensor, Any] = {node: exact(array) for node, array in self.arrays.items()}
+        self.expected = bounded_values(case.graph.outputs, known, sizes)
+        if any(reads_no_number(node, known) for node in case.graph.nodes if node in known):
+            raise Ambiguous("stable rules promise nothing")
 
     def bounded(self, graph: Graph) -> list[Bounded]:
         """The outputs of a graph over the same leaves."""

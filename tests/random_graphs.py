@@ -8,7 +8,7 @@ some ops (`op_examples`), taken in turn: a few dozen seeds that follow each othe
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +35,11 @@ _INTS = ("int8", "int32", "int64", "uint8", "uint32")
 _LARGEST = 400  # elements of a node
 _STABLE_READS = ("exp", "log", "log1p", "log_softmax", "logsumexp", "sigmoid", "softmax", "sqrt")
 _WORST = 1e-3  # an error above this share of the largest element tells nothing
+
+
+def reads_no_number(node: Tensor, known: Mapping[Tensor, Any]) -> bool:
+    """Whether a function that stable rules are about reads a NaN or an infinity: there they promise nothing."""
+    return node.op.name in _STABLE_READS and not np.isfinite(known[node.inputs[0]].value).all()
 
 
 class Case(NamedTuple):
@@ -211,14 +216,10 @@ class _Growth:
             values = bounded_values(made, self.known, SIZES)
         except (Ambiguous, GraphcError, IndexError):
             return False
-        if not all(map(_telling, values)) or any(map(self.reads_no_number, new)):
+        if not all(map(_telling, values)) or any(reads_no_number(node, self.known) for node in new):
             return False
         self.pool += made
         return True
-
-    def reads_no_number(self, node: Tensor) -> bool:
-        """Whether a function that stable rules are about reads a NaN or an infinity: there they promise nothing."""
-        return node.op.name in _STABLE_READS and not np.isfinite(self.known[node.inputs[0]].value).all()
 
     def next_rule(self) -> str:
         names = list(EXAMPLES)

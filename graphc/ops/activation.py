@@ -25,7 +25,7 @@ from graphc.ops.define import (
     record,
     require_nonempty,
 )
-from graphc.ops.exponential import exp, log1p, sigmoid, tanh
+from graphc.ops.exponential import exp, log, log1p, sigmoid, tanh
 from graphc.ops.indexing import one_hot
 from graphc.ops.layout import expand_dims, squeeze
 from graphc.ops.reductions import logsumexp_terms, max, sum
@@ -136,8 +136,9 @@ def softmax(x: TensorLike, /, *, axis: int = -1) -> Tensor:
 
 
 def _log_softmax_parts(node: Tensor) -> Tensor:
-    shift, rest = logsumexp_terms(node.inputs[0], node.attrs["axis"])
-    return (node.inputs[0] - shift) - rest
+    (x,), axis = node.inputs, node.attrs["axis"]
+    shifted = x - max(x, axis=axis, keepdims=True)  # NaN at an infinite peak, as softmax is
+    return shifted - log(sum(exp(shifted), axis=axis, keepdims=True))
 
 
 LOG_SOFTMAX = define(
