@@ -9,8 +9,8 @@ from error_bound import NUMPY, Accuracy
 from host_device import HostDevice
 from kernel_backend import KernelBackend
 from small_groups import SmallGroups
-from tolerances import XLA
 
+from graphc.conformance.tolerances import XLA
 from graphc.lowering import registry
 from graphc.lowering.registry import Choice
 from graphc.options import CompileOptions

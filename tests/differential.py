@@ -157,7 +157,7 @@ def require_slopes(run: Run) -> int:
         nodes = toposort([y])
         if not all(guard.holds(run.sizes) for node in nodes for guard in node.guards):
             continue  # y itself is no result: its gradients may stand where it does not
-        rounded = all(run.case.styles.get(node) not in ("dyadic", "special") for node in nodes)
+        rounded = all(run.case.styles.get(node, "").partition(" ")[0] not in ("dyadic", "special") for node in nodes)
         if any(_has_no_slope(node) or (node.op.name in _KINKS and not rounded) for node in nodes):
             continue
         directions = {x: rng.standard_normal(run.arrays[x].shape).astype(Wide) for x in xs}

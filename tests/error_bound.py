@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import zero_signs
-from tolerances import VALUES, Tolerance
 
 from graphc import reference
+from graphc.conformance.rows import ROWS
+from graphc.conformance.tolerances import VALUES, Tolerance
 from graphc.ir.opdef import Kind
 from graphc.ir.tensor import Tensor
 from graphc.ir.types import TensorType, TupleType
@@ -148,7 +149,7 @@ def _bounded(node: Tensor, inputs: list[Any], sizes: Mapping[str, int], accuracy
     if node.op.kind is Kind.SOURCE:
         return Bounded(value, np.zeros(value.shape, Wide))
     signs = _open_signs(node, value, inputs, sizes)
-    propagate, ulps = BOUNDS[node.op.name]
+    propagate, ulps = BOUNDS.get(node.op.name) or _from_row(node.op.name)
     own = accuracy.get(node.op.name)
     if own is not None and node.op.name == "multiply":
         _require_no_choice(inputs)
@@ -421,4 +422,12 @@ BOUNDS: dict[str, Bound] = {
     "where": (_where, 0),
 }
 """op → how errors pass, and the ulps that its own rounding adds: 0 nothing is computed, 1 correctly rounded,
-`None` the row sees to it."""
+`None` the row sees to it. An op without an entry reads exact numbers only, and rounds
+as its row of the op table has it."""
+
+
+def _from_row(name: str) -> Bound:
+    return _undecided, VALUES[_TOLERANCES[name]].ulps
+
+
+_TOLERANCES = {name: row.tolerance for row in ROWS for name in (*row.covers, row.name)}

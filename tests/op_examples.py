@@ -1,30 +1,27 @@
 """One call per op of the table, over leaves that the caller makes: the fuzzer takes them in turn, and meets every op.
 
-`OP_EXAMPLES[name](leaf)` records the op; `leaf(dtype, shape)` makes a tensor of numbers with few digits.
+`OP_EXAMPLES[name](leaf)` records the op; `leaf(dtype, shape)` makes a tensor of numbers with few digits, `leaf(dtype,
+shape, domain)` one of such numbers in a domain. An op that is not named here has the first call of its row.
 """
 
-import inspect
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 import graphc as gc
 import graphc.ops
-from graphc.ir.dtype import bool_, float32, int32
+from graphc.conformance.rows import ROWS
+from graphc.conformance.table import Row
+from graphc.ir.dtype import bool_, float32
 from graphc.ir.opdef import FUNCTIONS, OPS, Kind
 from graphc.ir.tensor import Tensor
 
-Leaf = Callable[[str, tuple[int, ...]], Tensor]
+Leaf = Callable[..., Tensor]
 WITHOUT_EXAMPLE = ("copy", "checked_indices", "add_at", "print", "fused", "fused_checked")
 """These only make the output longer, or are made by the compiler."""
 _SHAPE = (2, 3)
 _ROWS = np.array([1, 0, -1])
-
-
-def _elementwise(name: str) -> Callable[[Leaf], Tensor]:
-    arity = len(inspect.signature(FUNCTIONS[name]).parameters)
-    dtype = next(d.name for d in (float32, int32, bool_) if d in OPS[name].dtypes)
-    return lambda leaf: FUNCTIONS[name](*(leaf(dtype, _SHAPE) for _ in range(arity)))
 
 
 def _along_rows(name: str) -> Callable[[Leaf], Tensor]:
@@ -59,8 +56,7 @@ def _scatter_add(leaf: Leaf) -> Tensor:
     return gc.scatter_add(leaf("float32", _SHAPE), _ROWS, leaf("float32", (3, 3)), axis=0)
 
 
-OP_EXAMPLES: dict[str, Callable[[Leaf], Tensor]] = {
-    **{name: _elementwise(name) for name, op in OPS.items() if op.kind is Kind.ELEMENTWISE and name != "astype"},
+_NAMED: dict[str, Callable[[Leaf], Tensor]] = {
     **{name: _along_rows(name) for name, op in OPS.items() if op.kind is Kind.REDUCTION},
     **{name: _along_rows(name) for name in ("logsumexp", "softmax", "log_softmax")},
     "astype": lambda leaf: leaf("float32", _SHAPE).astype(gc.float64),
@@ -82,4 +78,26 @@ OP_EXAMPLES: dict[str, Callable[[Leaf], Tensor]] = {
     "stop_gradient": lambda leaf: gc.stop_gradient(leaf("float32", _SHAPE)),
     "where": lambda leaf: gc.where(leaf("bool", _SHAPE), leaf("float32", _SHAPE), leaf("float32", _SHAPE)),
     "take": lambda leaf: gc.take(leaf("float32", _SHAPE), _ROWS, axis=1),
+}
+
+
+def _from_row(row: Row) -> Callable[[Leaf], Tensor]:
+    """The first call of a row with more than one element, or the first."""
+    sample = next((s for s in row.samples if any(math.prod(shape) > 1 for shape in s.shapes)), row.samples[0])
+    domains = [row.domain(position) for position in range(len(sample.shapes))]
+    return lambda leaf: row.function(
+        *(leaf(d.dtype or row.dtypes[0], shape, d) for d, shape in zip(domains, sample.shapes, strict=True)),
+        **sample.kwargs,
+    )
+
+
+def _rows_by_op() -> dict[str, Row]:
+    """Those that have calls, by the ops that they make."""
+    found = {name: row for row in reversed(ROWS) if row.samples for name in (*row.covers, row.name)}
+    return {name: row for name, row in found.items() if name in OPS and name not in WITHOUT_EXAMPLE}
+
+
+OP_EXAMPLES = {
+    **{name: _from_row(row) for name, row in _rows_by_op().items() if OPS[name].kind is not Kind.SOURCE},
+    **_NAMED,
 }

@@ -6,6 +6,7 @@ stands in a case has one right answer. Every case also holds the graphs of some 
 some ops (`op_examples`), taken in turn: a few dozen seeds that follow each other visit all rules and all ops.
 """
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from rule_examples import EXAMPLES
 
 import graphc as gc
 from graphc import reference
+from graphc.conformance.table import D
 from graphc.errors import NO_ORIGINS, GraphcError
 from graphc.ir import dims
 from graphc.ir.dims import Dim
@@ -78,12 +80,16 @@ def draw(node: Tensor, style: str, seed: int, sizes: dict[str, int]) -> np.ndarr
 
 
 def _drawn(rng: np.random.Generator, kind: str, style: str, shape: tuple[int, ...]) -> Any:
+    style, *limits = style.split()
+    low, high = map(float, limits or (-3 if kind != "float" else -2, 4 if kind != "float" else 2.25))
     if kind == "bool":
         return rng.random(shape) < 0.5
     if kind != "float":
-        return rng.integers(0 if kind == "uint" else -3, 4, shape)
+        least = math.ceil(max(low, 0) if kind == "uint" else low)
+        return rng.integers(least, max(math.ceil(high), least + 1), shape)
     if style == "dyadic":
-        return rng.integers(-8, 9, shape) / 4
+        grain = 2.0 ** max(2, 3 - math.floor(math.log2(high - low)))  # some eight numbers at least
+        return rng.integers(math.ceil(low * grain), math.ceil(high * grain), shape) / grain
     if style == "special":
         return rng.choice(np.array([0.0, -0.0, 1.0, -1.5, np.nan, np.inf, -np.inf]), shape)
     return rng.uniform(0.3, 1.7, shape) * (1 if style == "positive" else rng.choice([-1, 1], shape))
@@ -247,7 +253,12 @@ class _Growth:
 
     def plant_op(self, name: str) -> None:
         """A call of an op, on leaves with few digits: nothing in it is rounded but by the op itself."""
-        made = OP_EXAMPLES[name](lambda dtype, shape: self.leaf(dtype, shape, "dyadic"))
+
+        def leaf(dtype: str, shape: tuple[int, ...], domain: D | None = None) -> Tensor:
+            within = "" if domain is None else f" {domain.low} {domain.high}"
+            return self.leaf(dtype, shape, "dyadic" + within)
+
+        made = OP_EXAMPLES[name](leaf)
         assert self.admit([made]), f"the example of {name} does not get in"
         self.kept.append(made)
         if made.dtype.kind == "float":

@@ -16,14 +16,16 @@ import pytest
 from host_device import HostDevice
 from host_kernels import Batch, Case, Recorder, failed, interpreted
 from kernel_bodies import BODIES, SIZES, arrays, f32, inputs, softmax
-from op_table import FLOATS, ROWS, E, Row, S, operands, placeholders
 from random_graphs import SIZES as SMALL
 from random_graphs import make_case
-from tolerances import VALUES, Tolerance, assert_close
 from workloads import WORKLOADS
 
 import graphc as gc
 from graphc.compiler import compile_graph
+from graphc.conformance.rows import ROWS
+from graphc.conformance.table import FLOATS, E, Row, S
+from graphc.conformance.tolerances import VALUES, Tolerance, assert_close
+from graphc.conformance.values import operands, placeholders
 from graphc.errors import GraphcError, Line, Origins
 from graphc.ir import dims
 from graphc.ir.dtype import DTYPES

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 from cupy_devices import COMPILED, GPU, backend_on
-from op_table import operands as random_operands
-from op_table import placeholders
 from test_jax_ops import GENERATED, SMOOTH, Case, E, edges, failing_edges, gradient_graphs, require_close
-from test_ops import oracle_value
-from tolerances import SAME_GRADIENT, VALUES
 
 import graphc as gc
 from graphc.builder.graph import Graph, placeholder
+from graphc.conformance.tolerances import SAME_GRADIENT, VALUES
+from graphc.conformance.values import operands as random_operands
+from graphc.conformance.values import oracle_value, placeholders
 from graphc.errors import OutOfRangeError
 from graphc.reference import evaluate
 from graphc_cupy import CupyBackend

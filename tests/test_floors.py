@@ -35,6 +35,7 @@ FLOORS = {
     "graphc/metrics.py": 9,
     "graphc/bisection/": 10,
     "graphc/reproducer/": 11,
+    "graphc/conformance/": 12,
     "graphc/optim/": 10,
     "graphc/nn/": 10,
     "graphc/io/": 11,

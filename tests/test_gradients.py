@@ -1,13 +1,15 @@
-"""Gradients of every op of `op_table.py` against central differences in float64, first and second order."""
+"""Gradients of every op of `graphc/conformance/rows` against central differences in float64, first and second order."""
 
 import math
 
 import numpy as np
 import pytest
-from op_table import FLOATS, ROWS, TABLE, S, operands, placeholders
-from tolerances import DIFFERENCES, SAME_GRADIENT, STEP
 
 from graphc.autodiff import require_scalar, vjp
+from graphc.conformance.rows import ROWS, TABLE
+from graphc.conformance.table import FLOATS, S
+from graphc.conformance.tolerances import DIFFERENCES, SAME_GRADIENT, STEP
+from graphc.conformance.values import operands, placeholders
 from graphc.errors import GradientNotImplementedError, NotDifferentiableError, ShapeError
 from graphc.ir.dtype import FLOAT
 from graphc.ir.opdef import FUNCTIONS as F

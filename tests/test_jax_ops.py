@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from op_table import FLOATS, ROWS, E, placeholders
-from op_table import operands as random_operands
-from test_ops import oracle_value
-from tolerances import SAME_GRADIENT, VALUES, XLA, Tolerance, assert_close
 
 import graphc as gc
 from graphc.autodiff import vjp
 from graphc.builder.graph import Graph, placeholder
+from graphc.conformance.rows import ROWS
+from graphc.conformance.table import FLOATS, E
+from graphc.conformance.tolerances import SAME_GRADIENT, VALUES, XLA, Tolerance, assert_close
+from graphc.conformance.values import operands as random_operands
+from graphc.conformance.values import oracle_value, placeholders
 from graphc.ir.dtype import as_dtype
 from graphc.reference import evaluate
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_table import ROWS, E, Row, S, operands, placeholders
-from tolerances import SAME_BITS, VALUES, assert_close
 
 import graphc as gc
 from graphc import reference
 from graphc.backend import REFERENCE
+from graphc.conformance.rows import ROWS
+from graphc.conformance.table import E, Row, S
+from graphc.conformance.tolerances import SAME_BITS, VALUES, assert_close
+from graphc.conformance.values import operands, placeholders
 from graphc.errors import GraphcError, InternalError, OutOfRangeError
 from graphc.ir import dims
 from graphc.ir.dims import Dim

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from kernel_backend import KernelBackend
-from tolerances import after_steps, assert_close
 
 import graphc as gc
+from graphc.conformance.tolerances import after_steps, assert_close
 from graphc.errors import InternalError, OutOfRangeError, VerifyError
 from graphc.ir import dims
 from graphc.ir.dtype import DType, bool_, float32, float64, int32, int64

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import SAME_GRADIENT
 
 import graphc as gc
+from graphc.conformance.tolerances import SAME_GRADIENT
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

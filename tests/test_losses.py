@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import SAME_GRADIENT, VALUES, assert_close
 
 import graphc as gc
+from graphc.conformance.tolerances import SAME_GRADIENT, VALUES, assert_close
 from graphc.errors import DTypeError, OutOfRangeError, ShapeError, UnknownNameError
 
 Array = np.ndarray

@@ -1,16 +1,17 @@
-"""Values, dtypes and edges of every op, generated from `op_table.py`, on every executor."""
+"""Values, dtypes and edges of every op, generated from `graphc/conformance/rows`, on every executor."""
 
 import itertools
 import math
-import warnings
 
 import numpy as np
 import pytest
-from op_table import ALL, FLOATS, ROWS, TABLE, placeholders
-from op_table import operands as random_operands
-from tolerances import SAME_BITS, VALUES, assert_close
 
 from graphc.builder.graph import Graph, placeholder
+from graphc.conformance.rows import ROWS, TABLE
+from graphc.conformance.table import ALL, FLOATS
+from graphc.conformance.tolerances import SAME_BITS, VALUES, assert_close
+from graphc.conformance.values import operands as random_operands
+from graphc.conformance.values import oracle_value, placeholders
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir import dims
 from graphc.ir.dtype import DTYPES
@@ -45,19 +46,6 @@ def call(run, row, arrays, kwargs, symbolic=False):
     expected = tuple(dims.evaluate(n, {f"n{n}": n for n in range(2, 40)}) for n in output.shape)
     assert value.shape == expected, f"inferred {output.type}, computed {value.shape}"
     return value
-
-
-def oracle_value(row, sample, arrays, dtype):
-    """What NumPy says, computed in a wider dtype unless the op is exact, and rounded once."""
-    inner = np.dtype(row.operand(dtype))
-    wide = np.dtype({"float32": np.float64, "float64": np.longdouble}.get(inner.name, inner))
-    target = inner if row.tolerance == "exact" else wide
-    data = [array if row.domain(i).dtype else array.astype(inner).astype(target) for i, array in enumerate(arrays)]
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a mean of nothing is asked for on purpose
-        value = np.asarray(row.oracle(*data, **sample.kwargs))
-    result = row.result(inner.name)
-    return value if result is None else value.astype(result)
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -344,9 +332,9 @@ def test_every_op_and_function_has_a_row():
     covered = set(TABLE) | {name for row in ROWS for name in row.covers}
     assert len(TABLE) == len(ROWS), "a name has two rows"
     missing = sorted((OPS.keys() | F.keys()) - covered)
-    assert not missing, f"tests/op_table.py has no row for: {', '.join(missing)}"
+    assert not missing, f"graphc/conformance/rows has no row for: {', '.join(missing)}"
     unknown = sorted(covered - OPS.keys() - F.keys())
-    assert not unknown, f"tests/op_table.py has rows for what does not exist: {', '.join(unknown)}"
+    assert not unknown, f"graphc/conformance/rows has rows for what does not exist: {', '.join(unknown)}"
 
 
 def test_rows_say_something():

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import SAME_BITS, after_steps, assert_close
 
 import graphc as gc
+from graphc.conformance.tolerances import SAME_BITS, after_steps, assert_close
 from graphc.errors import GraphMismatchError, NotConnectedError, UpdateError
 
 Array = np.ndarray

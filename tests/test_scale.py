@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import ROUNDINGS_PER_OPERATION
 
 import graphc as gc
 from graphc.backend import Capabilities
+from graphc.conformance.tolerances import ROUNDINGS_PER_OPERATION
 from graphc.ir import dims
 from graphc.ir.graph import Graph
 from graphc.ir.key import graph_key

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tolerances import after_steps, assert_close
+
+from graphc.conformance.tolerances import after_steps, assert_close
 
 PROJECT = Path(__file__).parent / "stranger"
 STEPS = 24

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from error_bound import NUMPY, Ambiguous, bounded_values, decided_values, exact
 from random_checks import CHECKS, Tally, cases
-from tolerances import XLA
 
 import graphc as gc
+from graphc.conformance.tolerances import XLA
 from graphc.ir.tensor import Tensor
 
 ZEROS = np.array([0.0, -0.0], np.float32)

@@ -40,9 +40,9 @@ class JaxBackend:
         return Availability(True, "runs on JAX's default device")
 
     def unsupported(self, plan: Plan, options: CompileOptions) -> list[str]:
-        """Ops without a row, and options that XLA does not offer."""
-        used = dict.fromkeys(step.op.name for step in plan.steps)
-        offenders = [f"{op}: no row in the table of jax.lax calls" for op in used if op not in emit.ROWS]
+        """Ops without a call, and options that XLA does not offer."""
+        used = dict.fromkeys(step.op for step in plan.steps)
+        offenders = [f"{op.name}: no row in the table of jax.lax calls" for op in used if not emit.is_known(op)]
         if options.threads is not None:
             offenders.append("threads: XLA's pool is one for the whole process; XLA_FLAGS sets it before Python starts")
         if options.strict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from graphc.ir.opdef import OpDef
 from graphc.ir.types import TensorType
 from graphc.plan.data import Step
 
@@ -123,6 +124,21 @@ ROWS: dict[str, Row] = {
     "stop_gradient": _itself,
     "take": _call("take", "axis"),
 }
+
+
+def call(step: Step, operands: Operands) -> str:
+    """The call that computes a step: that of its row, or of the op's own function on JAX's arrays."""
+    row = ROWS.get(step.op.name)
+    if row is not None:
+        return row(step, operands)
+    attrs = [f"{name}={operands.attr(name)}" for name in step.attrs]
+    return f"array_function({', '.join((repr(step.op.name), *operands.inputs, *attrs))})"
+
+
+def is_known(op: OpDef) -> bool:
+    """Whether there is a call for an op."""
+    return op.name in ROWS or op.array_fn is not None
+
 
 CHECKS = frozenset({"check_numerics", "scatter_add", "take"})
 """Whose calls give three values: the result, what the error needs to know, and whether the check passed."""

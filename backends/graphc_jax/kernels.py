@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.opdef import OPS
+
 Value = Any
 """An array of JAX, or its stand-in while a function is traced."""
 
@@ -25,6 +27,15 @@ def _like(x: Value, number: float) -> Any:
 def _choose(jax: Any, condition: Value, x: Value, number: float) -> Value:
     """The number where the condition holds, else x."""
     return jax.lax.select(condition, jax.lax.full_like(x, number), x)
+
+
+def array_function(jax: Any, op: str, *inputs: Value, **attrs: Any) -> Any:
+    """What an op without a row of its own says that it computes, over JAX's functions in place of NumPy's."""
+    function = OPS[op].array_fn
+    assert function is not None
+    if isinstance(function, str):
+        return getattr(jax.numpy, function)(*inputs, **attrs)
+    return function(jax.numpy, *inputs, **attrs)
 
 
 # --- arithmetic ---------------------------------------------------------------------------------------------
@@ -250,8 +261,8 @@ def keep_if(jax: Any, ok: Value, new: Value, old: Value) -> Value:
 KERNELS = {
     function.__name__: function
     for function in (
-        absolute, all_of, check_numerics, floor_divide, keep_if, matmul, narrowed, plus_zero, power, remainder,
-        round_half_even, scatter_add, sign, slice_update, spread, take, take_slice, total, trunc,
+        absolute, all_of, array_function, check_numerics, floor_divide, keep_if, matmul, narrowed, plus_zero, power,
+        remainder, round_half_even, scatter_add, sign, slice_update, spread, take, take_slice, total, trunc,
     )
 }  # fmt: skip
 """What emitted code can name, each without its first argument."""

@@ -151,14 +151,16 @@ class Source:
             self.precision,
             lambda position: self.plan.slots[step.inputs[position]].is_positive_zero,
         )
-        target = self._name(step.outputs[0])
+        target = ", ".join(map(self._name, step.outputs))
         if step.op.name in emit.CHECKS:
             number = len(self.effects)
             target += f", seen{number}, ok{number}"
         if step.op.name in emit.CHECKS or step.op.name == "print":
             self.effects.append(Effect(step, -1))
-        call = emit.ROWS[step.op.name](step, operands)
-        return [f"# {step.op.name}: {_type_text(output)}  {step.origins}", f"{target} = {call}"]
+        return [
+            f"# {step.op.name}: {_type_text(output)}  {step.origins}",
+            f"{target} = {emit.call(step, operands)}",
+        ]
 
     def _outputs(self) -> list[str]:
         """New states, results, what effects need, and whether all checks passed."""

@@ -54,18 +54,20 @@ class NumpyBackend:
         return Availability(True, f"NumPy {np.__version__}")
 
     def unsupported(self, plan: Plan, options: CompileOptions) -> list[str]:
-        """Ops without a row, options that NumPy does not offer and, if strict, ops that allocate."""
+        """Ops without code, options that NumPy does not offer and, if strict, ops that allocate."""
         known = emit.ROWS.keys() | {"fused"}
-        offenders = [f"{step.op.name}: no kernel" for step in plan.steps if step.op.name not in known]
+        offenders = [
+            f"{step.op.name}: no kernel"
+            for step in plan.steps
+            if step.op.name not in known and step.op.array_fn is None
+        ]
         if options.threads is not None:
             offenders.append("threads: NumPy's BLAS decides; set OPENBLAS_NUM_THREADS before Python starts")
         if options.precision != "highest":
             offenders.append(f"precision={options.precision!r}: NumPy computes in the full precision of the dtype")
         if options.strict:
-            used = dict.fromkeys(step.op.name for step in plan.steps)
-            offenders += [
-                f"{op}: allocates while it runs ({emit.ALLOCATES[op]})" for op in used if op in emit.ALLOCATES
-            ]
+            reasons = {step.op.name: emit.why_it_allocates(step.op) for step in plan.steps}
+            offenders += [f"{op}: allocates while it runs ({why})" for op, why in reasons.items() if why]
         return offenders
 
     def lower(self, plan: Plan, options: CompileOptions) -> NumpyProgram:

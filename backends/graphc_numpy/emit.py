@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import graphc.ops  # noqa: F401  fills the op table
+from graphc.ir.opdef import OPS, Kind, OpDef
 from graphc.ir.types import TensorType
+from graphc.ops.fused import FUSED_OPS
 from graphc.plan.data import Step
 
 from . import kernels
@@ -31,8 +34,8 @@ class Line(NamedTuple):
 
 
 class Operands(NamedTuple):
-    """What a row of the table gets: names and types of the inputs, name of the output, naming of the rest, and which
-    inputs are the constant +0."""
+    """What a row of the table gets: names and types of the inputs, name of the output, naming of the rest, which
+    inputs are the constant +0, and names of further outputs."""
 
     inputs: Sequence[str]
     types: Sequence[TensorType]
@@ -41,22 +44,23 @@ class Operands(NamedTuple):
     origins: Callable[[], str]
     bound: Callable[[Any, str], str]
     is_zero: Callable[[int], bool] = lambda position: False
+    others: Sequence[str] = ()
 
 
 Row = Callable[[Step, Operands], list[Line]]
 
+
+def _is_ufunc(op: OpDef) -> bool:
+    """Whether an op is one function of NumPy that takes `out=`."""
+    return isinstance(op.array_fn, str) and isinstance(getattr(np, op.array_fn, None), np.ufunc)
+
+
 UFUNCS = {
-    "add": "add", "subtract": "subtract", "multiply": "multiply", "divide": "divide",
-    "floor_divide": "floor_divide", "remainder": "remainder", "negative": "negative", "abs": "absolute",
-    "sign": "sign", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "rint", "equal": "equal",
-    "not_equal": "not_equal", "less": "less", "less_equal": "less_equal", "greater": "greater",
-    "greater_equal": "greater_equal", "logical_and": "logical_and", "logical_or": "logical_or",
-    "logical_xor": "logical_xor", "logical_not": "logical_not", "bitwise_and": "bitwise_and",
-    "bitwise_or": "bitwise_or", "bitwise_xor": "bitwise_xor", "bitwise_invert": "invert", "isnan": "isnan",
-    "isfinite": "isfinite", "isinf": "isinf", "minimum": "minimum", "maximum": "maximum", "exp": "exp",
-    "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin", "cos": "cos",
-    "tanh": "tanh",
-}  # fmt: skip
+    **{op.name: str(op.array_fn) for op in OPS.values() if op.kind is Kind.ELEMENTWISE and _is_ufunc(op)},
+    "abs": "absolute",
+    "bitwise_invert": "invert",
+    "round": "rint",
+}
 _REDUCTIONS = {
     "sum": "add", "prod": "multiply", "min": "minimum", "max": "maximum", "any": "logical_or",
     "all": "logical_and",
@@ -133,8 +137,10 @@ def _position(name: str) -> Row:
 
 
 def _fallback(step: Step, o: Operands) -> list[Line]:
+    """The op's own function, for one result or several."""
     attrs = "dict(" + ", ".join(f"{name}={o.attr(name)}" for name in step.attrs) + ")"
-    return [Line("fallback", (o.output, o.bound(step.op.array_fn, step.op.name), attrs, *o.inputs))]
+    function, output = ("fallback_all", f"({o.output}, {', '.join(o.others)})") if o.others else ("fallback", o.output)
+    return [Line(function, (output, o.bound(step.op.array_fn, step.op.name), attrs, *o.inputs))]
 
 
 def _add_at(step: Step, o: Operands) -> list[Line]:
@@ -175,13 +181,14 @@ ROWS: dict[str, Row] = {
     "take": _kernel("take_into", "axis", origins=True),
     "where": _where,
 }
+"""Ops whose code is not `_fallback`."""
 
 VIEWS = frozenset({"broadcast_to", "permute_dims", "reshape", "slice", "stop_gradient"})
 
 ATOMIC = frozenset({*UFUNCS, *_REDUCTIONS, "add_at", "astype", "fused", "matmul", "relu", "rsqrt", "sigmoid"})
 """Written as calls that never enter Python code, where a signal could be handled; `np.copyto` enters its dispatcher."""
 
-SEPARATE = frozenset({"erf", "pow", "where"})
+SEPARATE = frozenset(op.name for op in OPS.values() if op.kind is Kind.ELEMENTWISE) - ATOMIC
 """Elementwise ops that are in no group, as a commit can hold every group."""
 
 OVERWRITES = {
@@ -223,7 +230,7 @@ NAMESPACE: dict[str, Any] = {
     **{
         name: function
         for name, function in vars(kernels).items()
-        if name.endswith(("_into", "_for")) or name == "fallback"
+        if name.endswith(("_into", "_for")) or name.startswith("fallback")
     },
     "call": operator.call,
     "deque": deque,
@@ -235,4 +242,11 @@ NAMESPACE: dict[str, Any] = {
 
 def lines(step: Step, operands: Operands) -> list[Line]:
     """The calls that compute a step."""
-    return ROWS[step.op.name](step, operands)
+    return ROWS.get(step.op.name, _fallback)(step, operands)
+
+
+def why_it_allocates(op: OpDef) -> str | None:
+    """What an op allocates while it runs, beside the arena; `None` if nothing."""
+    if op.name in ALLOCATES or op.name in ROWS or op in FUSED_OPS:
+        return ALLOCATES.get(op.name)
+    return "NumPy has no function that writes into given memory"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -23,6 +23,15 @@ def fallback(out: Array, function: Callable[..., Any] | str, attrs: Mapping[str,
     """The op's own `array_fn`: for what NumPy cannot do in place. Allocates the result once more."""
     call = partial(getattr(np, function)) if isinstance(function, str) else partial(function, np)
     np.copyto(out, call(*inputs, **attrs))
+
+
+def fallback_all(
+    outs: Sequence[Array], function: Callable[..., Any] | str, attrs: Mapping[str, Any], *inputs: Array
+) -> None:
+    """The same for an op with several results."""
+    call = partial(getattr(np, function)) if isinstance(function, str) else partial(function, np)
+    for out, result in zip(outs, call(*inputs, **attrs), strict=True):
+        np.copyto(out, result)
 
 
 def pow_into(out: Array, x: Array, y: Array, function: Callable[..., Any]) -> None:

@@ -210,6 +210,7 @@ class NumpyProgram:
             lambda: self._bound(chunk, step.origins, self._place_text(step.origins)),
             lambda value, comment: self._bound(chunk, value, comment),
             lambda position: self.plan.slots[step.inputs[position]].is_positive_zero,
+            [self._use(chunk, index) for index in step.outputs[1:]],
         )
 
     def _use(self, chunk: _Chunk, index: int) -> str:

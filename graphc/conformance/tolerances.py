@@ -4,7 +4,7 @@ Every comparison first demands equal dtypes, shapes, NaN masks and infinities, a
 are expected as zeros. Only then may finite numbers differ, by `ulps · eps · (|expected| + floor)`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def after_steps(steps: int) -> Tolerance:
     return Tolerance(2 * steps, 1, "either formula rounds the weight once per step; a small step's own error is less")
 
 
-def assert_close(got, expected, tolerance, context="", signs=True):
+def assert_close(got: Any, expected: Any, tolerance: Tolerance, context: str = "", signs: bool = True) -> None:
     """Compares two arrays as the head of this file says; `signs=False` where a 0 may come of rounding."""
     got, expected = np.asarray(got), np.asarray(expected)
     what = f"{context}: got {got!r}, expected {expected!r}"
