@@ -47,7 +47,8 @@ def _accumulator(dtype: DType) -> DType:
     return dtype if dtype.kind == "float" else int64
 
 
-def _summand(x: TensorLike, dtype: Any) -> Tensor:
+def summand(x: TensorLike, dtype: Any) -> Tensor:
+    """The operand of a sum or product, in the dtype that they are taken in."""
     node = as_tensor(x)
     return convert(node, _accumulator(node.dtype) if dtype is None else as_dtype(dtype))
 
@@ -81,7 +82,7 @@ def sum(x: TensorLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: boo
         dtype: of the terms and the result.
         keepdims: whether the reduced axes stay, with size 1.
     """
-    node = _summand(x, dtype)
+    node = summand(x, dtype)
     return apply(SUM, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
 
@@ -141,7 +142,7 @@ def prod(x: TensorLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: bo
         dtype: of the terms and the result.
         keepdims: whether the reduced axes stay, with size 1.
     """
-    node = _summand(x, dtype)
+    node = summand(x, dtype)
     return apply(PROD, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
 
