@@ -25,6 +25,7 @@ from benchmarks.report import seconds
 LEAST_CHANGE = 0.05  # what is smaller is never called a change
 LEAST_CHANGE_ALONE = 0.10  # without peers that tell drift from change
 _ERRORS = 3.0
+_FEW = 0.1  # the error of fewer than three timings, which tell nothing of their spread: changes from a half on are seen
 _FEWEST_CONTROLS = 3
 _DRAWS = 1000
 _NORMAL = 1.4826  # the median distance of a normal distribution → its standard deviation
@@ -133,7 +134,7 @@ def _judged(before: Record, after: Record, change: float, stray: float | None, c
 def _error(rounds: Sequence[float]) -> float:
     """The standard error of the logarithm of the median: from drawing the rounds anew, with the same draws always."""
     if len(rounds) < 3:
-        return LEAST_CHANGE
+        return _FEW
     values = np.asarray(rounds)
     picks = np.random.default_rng(0).integers(len(values), size=(_DRAWS, len(values)))
     return float(np.std(np.log(np.median(values[picks], axis=1))))

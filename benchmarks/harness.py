@@ -21,6 +21,7 @@ from benchmarks.workload import Workload
 REST = 0.06  # seconds in which the threads of OpenBLAS, which wait for work in a loop, go to sleep
 LEAST_ROUNDS = 5
 _WARM_SHARE = 1.2  # a timing with the calls before it
+_COLD_SHARE = 3.0  # budgets: a first turn of fresh processes that took longer is the only one
 
 Records = Mapping[str, Record]
 
@@ -32,8 +33,8 @@ class Settings:
     Attributes:
         size: name of the suite, which chooses the sizes of the data.
         threads: of every runner.
-        rounds: at most so many timings of each runner; where they would take too long fewer, but five if a call is
-            measured, and one if it takes a fresh process.
+        rounds: at most so many timings of each runner; where they would take too long fewer, but five, or one if it
+            takes a fresh process and all of them together take longer than the budget.
         timing: seconds of one timing, which is at least a call.
         budget: seconds for all timings of a workload.
         limit: seconds for a runner to give its first result.
@@ -161,19 +162,43 @@ class Harness:
     # --- what only happens once in a process ---------------------------------------------------------------------
 
     def _measure_processes(self, workload: Workload, runners: Sequence[Runner], records: Records) -> None:
-        """Importing, or the first result: a fresh process for each timing."""
+        """Importing, or the first result: a fresh process for each timing.
+
+        The first turn reads files that the system does not hold in memory yet: it counts only if there is no time for
+        another.
+        """
         right = None if workload.measure == "import" else right_answers(workload, workload.problem(self.settings.size))
         able = {runner.name: runner for runner in runners}
-        began, rounds = time.monotonic(), self.settings.rounds
-        for turn in range(rounds):
-            for name in _in_turn(list(able), turn):
-                self.say(f"{name}: process {turn + 1} of at most {rounds}")
-                time.sleep(REST)
-                self._measure_process(workload, able[name], records[name], right)
-                if records[name].failure:
-                    del able[name]
-            if time.monotonic() - began > self.settings.budget:
-                break
+        budget = self.settings.budget
+        first = self._turn(workload, able, records, right, 0)
+        if first > _COLD_SHARE * budget:
+            return
+        for record in records.values():
+            record.rounds_s.clear()
+        least = LEAST_ROUNDS if first <= budget else 1
+        spent = 0.0
+        for turn in range(1, self.settings.rounds + 1):
+            spent += self._turn(workload, able, records, right, turn)
+            if spent > budget and turn >= least:
+                return
+
+    def _turn(
+        self,
+        workload: Workload,
+        able: dict[str, Runner],
+        records: Records,
+        right: RightAnswers | None,
+        turn: int,
+    ) -> float:
+        """A process of each runner that has not failed; the seconds of all."""
+        began = time.monotonic()
+        for name in _in_turn(list(able), turn):
+            self.say(f"{name}: process {turn + 1} of at most {self.settings.rounds + 1}")
+            time.sleep(REST)
+            self._measure_process(workload, able[name], records[name], right)
+            if records[name].failure:
+                del able[name]
+        return time.monotonic() - began
 
     def _measure_process(self, workload: Workload, runner: Runner, record: Record, right: RightAnswers | None) -> None:
         processes = {runner.name: self._start(workload, runner)}
