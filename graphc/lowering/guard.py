@@ -12,6 +12,7 @@ from graphc.backend import Capabilities
 from graphc.errors import BackendError, GraphcError, Line, OutOfMemoryError
 from graphc.ir.types import TensorType
 from graphc.lowering.backend import Availability, Backend, Call, Program
+from graphc.ops.decompositions import CORE
 from graphc.options import CompileOptions
 from graphc.plan.data import Plan
 
@@ -222,6 +223,9 @@ def _wrong_fields(info: Capabilities) -> list[str]:
         found.append(f"info().granularity is {info.granularity!r}, and not one of {', '.join(GRANULARITIES)}")
     for field, default in Capabilities._field_defaults.items():
         value = getattr(info, field)
+        if field == "ops":
+            found += _wrong_ops(value)
+            continue
         if default is None:
             if value is not None and not callable(value):
                 found.append(f"info().{field} is {value!r}, and neither a function nor None")
@@ -230,3 +234,12 @@ def _wrong_fields(info: Capabilities) -> list[str]:
         if not isinstance(value, wanted):
             found.append(f"info().{field} is {value!r}, and not a {wanted.__name__}")
     return found
+
+
+def _wrong_ops(value: object) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, Set):
+        return [f"info().ops is {value!r}, and neither a set of names nor None"]
+    missing = sorted(CORE - value)
+    return [f"info().ops lacks of the core: {', '.join(missing)}"] if missing else []

@@ -1,16 +1,21 @@
-"""Legalisation: composites that the backend does not claim are decomposed, until it can run every node."""
+"""Legalisation: what the backend does not run is decomposed, until it can run every node, or nothing helps."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from graphc.backend import Capabilities
 from graphc.ir.graph import Graph
 from graphc.ir.ledger import Hit
-from graphc.ir.opdef import Kind
+from graphc.ir.opdef import Kind, OpDef
 from graphc.ir.tensor import Tensor, inherit, rebuild
+from graphc.ops.decompositions import DECOMPOSITIONS
 from graphc.passes.manager import Context
 
 
 class Legalize:
-    """Class `exact` with respect to the reference interpreter, which decomposes in the same way."""
+    """Class `exact` with respect to the reference interpreter, which decomposes composites in the same way."""
 
     name = "legalize"
 
@@ -22,8 +27,17 @@ class Legalize:
 
 
 def _is_foreign(node: Tensor, context: Context) -> bool:
-    known = node.op.kind is not Kind.COMPOSITE or node.op.name in context.capabilities.claims
-    return not known and node.op.decompose is not None
+    return not _is_known(node.op, context.capabilities) and _decomposition(node.op) is not None
+
+
+def _is_known(op: OpDef, capabilities: Capabilities) -> bool:
+    if op.kind is Kind.COMPOSITE:
+        return op.name in capabilities.claims
+    return capabilities.ops is None or op.name in capabilities.ops
+
+
+def _decomposition(op: OpDef) -> Callable[[Tensor], Any] | None:
+    return op.decompose or DECOMPOSITIONS.get(op.name)
 
 
 def _expand_once(graph: Graph, context: Context) -> Graph:
@@ -37,9 +51,10 @@ def _expand_once(graph: Graph, context: Context) -> Graph:
         context.ledger.rebuilt(node.id, rebuilt.id)
         if not _is_foreign(node, context):
             continue
-        assert node.op.decompose is not None
+        decompose = _decomposition(node.op)
+        assert decompose is not None
         with inherit(node.origins):
-            expanded = node.op.decompose(rebuilt)
+            expanded = decompose(rebuilt)
         if isinstance(expanded, tuple):
             parts[node] = expanded
         else:

@@ -20,8 +20,10 @@ DEFAULT: tuple[Pass, ...] = (
     FOLD,
     SIMPLIFY_PASS,
     CSE,
+    LEGALIZE,
 )
-"""Twice fold … CSE: legalisation brings to light what composites hid, and shares it with their gradients."""
+"""Twice fold … CSE: legalisation brings to light what composites hid, and shares it with their gradients. Rules know no
+backend: what the last ones made is legalised once more."""
 
 LEGAL_ONLY: tuple[Pass, ...] = (LEGALIZE,)
 """As little as a backend needs: the graph as the user wrote it."""
