@@ -6,9 +6,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from graphc.errors import GradientNotImplementedError, NotDifferentiableError, ShapeError
+from graphc.ir.dtype import FLOAT8
+from graphc.ir.opdef import Kind, Trait
 from graphc.ir.tensor import Tensor, inherit, rebuild, tuple_elements
 from graphc.ir.types import TensorType
 from graphc.ir.walk import toposort
+from graphc.ops.complex import CONJ, conj, real
 from graphc.ops.define import convert
 from graphc.ops.layout import reshape
 from graphc.ops.reductions import sum as reduce_sum
@@ -51,6 +54,7 @@ class _Sweep:
         self._active = active
         self._seeds = Rewriter((*CANONICAL, MULTIPLY_ONE), stage="gradient", barriers=order)
         self._arrived: dict[int, dict[Tensor, Tensor]] = defaultdict(dict)  # by number of the result
+        self._complex = any(map(_is_complex, order))
 
     def add(self, node: Tensor, index: int, cotangent: Tensor) -> None:
         """Adds a cotangent of one result of a node, summed back to the shape of the result."""
@@ -80,20 +84,45 @@ class _Sweep:
             raise GradientNotImplementedError(
                 f"the gradient of {node.op.name} is not implemented", got=repr(node), origins=node.origins
             )
+        conjugated = _conjugate if self._complex and _is_holomorphic(node) else _unchanged
         if callable(rule):
-            for source, ct in zip(node.inputs, rule(cotangents, node), strict=True):
+            given = [None if ct is None else conjugated(ct) for ct in cotangents]
+            for source, ct in zip(node.inputs, rule(given, node), strict=True):
                 if ct is not None:
-                    self.add(source, 0, ct)
+                    self.add(source, 0, conjugated(ct))
             return
         (ct,) = cotangents
         assert ct is not None
+        ct = conjugated(ct)
         for source, function in zip(node.inputs, rule, strict=True):
             if function is not None and source in self._active:
-                self.add(source, 0, self._without_ones(function(ct, node), ct))
+                self.add(source, 0, conjugated(self._without_ones(function(ct, node), ct)))
 
     def _without_ones(self, result: Tensor, ct: Tensor) -> Tensor:
         """A product with the ones that a gradient starts from is no product: to see that later rebuilds all of it."""
         return result if scalar_value(ct) is None else self._seeds.run([result])[0]
+
+
+def _is_complex(node: Tensor) -> bool:
+    return any(kind.dtype.kind == "complex" for kind in tuple_elements(node))
+
+
+def _is_holomorphic(node: Tensor) -> bool:
+    """Whether its rule multiplies by a complex derivative f′: a cotangent ct is to become ct · conj(f′)."""
+    if node.op.kind in _MOVES or Trait.OWN_CONJUGATE in node.op.traits:
+        return False
+    return _is_complex(node) or any(map(_is_complex, node.inputs))
+
+
+_MOVES = (Kind.LAYOUT, Kind.STRUCTURE, Kind.EFFECT)
+
+
+def _conjugate(ct: Tensor) -> Tensor:
+    return ct.inputs[0] if ct.op is CONJ else conj(ct)
+
+
+def _unchanged(ct: Tensor) -> Tensor:
+    return ct
 
 
 def _not_differentiable(node: Tensor, reason: str) -> NotDifferentiableError:
@@ -123,8 +152,11 @@ def first_cut(ys: Sequence[Tensor], x: Tensor) -> Tensor | None:
     return next((node for node in order if node not in active and any(s in active for s in node.inputs)), None)
 
 
+_DIFFERENTIABLE = ("float", "complex")
+
+
 def _holds_floats(node: Tensor) -> bool:
-    return any(kind.dtype.kind == "float" for kind in tuple_elements(node))
+    return any(kind.dtype.kind in _DIFFERENTIABLE and kind.dtype not in FLOAT8 for kind in tuple_elements(node))
 
 
 def _expand_composites(ys: Sequence[Tensor], leaves: frozenset[Tensor]) -> list[Tensor]:
@@ -144,6 +176,8 @@ def _expand_composites(ys: Sequence[Tensor], leaves: frozenset[Tensor]) -> list[
 
 def _sum_to(cotangent: Tensor, target: TensorType) -> Tensor:
     """Sums over the axes along which an operand was broadcast."""
+    if cotangent.dtype.kind == "complex" and target.dtype.kind != "complex":
+        cotangent = real(cotangent)  # a real number moves along the real axis alone
     cotangent = convert(cotangent, target.dtype)
     if cotangent.shape == target.shape:
         return cotangent

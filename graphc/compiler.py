@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from graphc.backend import Capabilities
 from graphc.errors import FeedError, UnsupportedError
 from graphc.ir import dims
 from graphc.ir.dims import Dim
@@ -211,9 +212,10 @@ def compile_graph(
     plan = make_plan(optimised, capabilities, graph.guards)
     plan_memory(plan, capabilities)
     clock.append(time.perf_counter())
-    reasons = choice.backend.unsupported(plan, options)
+    foreign = _foreign_dtypes(plan, capabilities)
+    reasons = [*foreign, *choice.backend.unsupported(plan, options)]
     if reasons:
-        by_options = not choice.backend.unsupported(plan, NO_WISHES)
+        by_options = not foreign and not choice.backend.unsupported(plan, NO_WISHES)
         raise UnsupportedError(
             f"the backend {choice.name!r} cannot run this graph" + " with these options" * by_options,
             expected="options that it has" if by_options else "ops and options that it has",
@@ -225,6 +227,11 @@ def compile_graph(
     names = ("passes", "plan", "lower")
     stages = [Stage(name, end - start) for name, start, end in zip(names, clock, clock[1:], strict=False)]
     return CompiledPlan(graph, optimised, plan, program, choice, context, records, stages)
+
+
+def _foreign_dtypes(plan: Plan, capabilities: Capabilities) -> list[str]:
+    used = dict.fromkeys(slot.type.dtype for slot in plan.slots)
+    return [f"{dtype}: the backend neither stores it nor computes in it" for dtype in used if dtype not in capabilities.dtypes]
 
 
 def _require_feeds(graph: Graph) -> None:

@@ -16,7 +16,11 @@ IsWrong = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], bool]
 
 Bisection also asks it about single nodes: then both lists hold the values of that node."""
 
-_ALLOWED = {"float32": 1e-3, "float64": 1e-6}  # shares of the largest element
+_ALLOWED = {
+    "float32": 1e-3, "float64": 1e-6, "complex64": 1e-3, "complex128": 1e-6, "float16": 1e-2, "bfloat16": 5e-2,
+    "float8_e4m3fn": 0.25, "float8_e5m2": 0.5,
+}  # fmt: skip
+"""Shares of the largest element: of what is only stored, a few units of its last place."""
 
 
 class Culprit(NamedTuple):
@@ -58,14 +62,18 @@ def differs(computed: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> b
 def _differs(a: np.ndarray, b: np.ndarray) -> bool:
     if a.dtype != b.dtype or a.shape != b.shape:
         return True
-    if a.dtype.kind != "f":
+    name = a.dtype.name
+    if name in _ALLOWED and a.dtype.itemsize < 4:
+        a, b = a.astype(np.float32), b.astype(np.float32)
+    if a.dtype.kind not in "fc":
         return not np.array_equal(a, b)
     finite = np.isfinite(b)
     if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
         return True
     with np.errstate(all="ignore"):
-        off = np.abs(a[finite].astype(np.float64) - b[finite]).max(initial=0)
-        allowed = _ALLOWED[a.dtype.name] * np.abs(b[finite]).max(initial=1e-30)
+        wide = a[finite].astype(np.complex128 if a.dtype.kind == "c" else np.float64)
+        off = np.abs(wide - b[finite]).max(initial=0)
+        allowed = _ALLOWED[name] * np.abs(b[finite]).max(initial=1e-30)
     return not bool(off <= allowed)
 
 

@@ -14,7 +14,7 @@ from graphc.errors import (
     StaticGraphError,
     unknown_name,
 )
-from graphc.ir.dtype import FLOAT
+from graphc.ir.dtype import INEXACT, LOW, names
 from graphc.ir.tensor import Tensor
 from graphc.ir.types import compatible
 from graphc.ops.define import as_tensor, convert
@@ -56,12 +56,14 @@ def _require_floats(what: str, nodes: list[Any]) -> None:
                 got=repr(node),
                 fix="pass the tensor itself; graph[name] finds one by its name",
             )
-        if node.dtype not in FLOAT:
+        if node.dtype not in INEXACT | LOW:
             raise DTypeError(
                 f"gradients: {what} must be of a float dtype",
-                expected="float32 or float64",
+                expected=names(INEXACT),
                 got=repr(node),
-                fix="only real numbers have gradients: take those of what the integers are computed from",
+                fix="keep the numbers in float32, and convert them to float8 where they are used"
+                if node.dtype.kind == "float"
+                else "only floats have gradients: take those of what the integers are computed from",
             )
 
 
@@ -69,6 +71,7 @@ def _cotangents(ys: list[Tensor], grad_ys: Any) -> list[Tensor]:
     if grad_ys is None:
         for y in ys:
             autodiff.require_scalar(y)
+            _require_real(y)
         return [ones_like(y) for y in ys]
     given = flatten(grad_ys)[0]
     if len(given) != len(ys):
@@ -79,6 +82,16 @@ def _cotangents(ys: list[Tensor], grad_ys: Any) -> list[Tensor]:
             fix="give grad_ys the nesting of ys",
         )
     return [_cotangent(value, y) for value, y in zip(given, ys, strict=True)]
+
+
+def _require_real(y: Tensor) -> None:
+    if y.dtype.kind == "complex":
+        raise DTypeError(
+            "gradients: a loss must be real: of complex numbers none is the least",
+            expected="a real scalar, or grad_ys with complex weights",
+            got=repr(y),
+            fix="take gc.real(y), gc.abs(y), or the sum of gc.real(y * gc.conj(y))",
+        )
 
 
 def _cotangent(value: Any, y: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 from graphc.builder.sizes import declared_shape, static_shape
 from graphc.errors import ArgumentError, DTypeError, GraphMismatchError, ShapeError, StaticGraphError, unknown_name
 from graphc.ir import dims
-from graphc.ir.dtype import DType, as_dtype, float32
+from graphc.ir.dtype import STORED_ONLY, DType, as_dtype, complex_dtype, float32
 from graphc.ir.opdef import OpDef
 from graphc.ir.tensor import Tensor, VariableNode, current_origins
 from graphc.ir.types import TensorType
@@ -207,9 +207,19 @@ def constant(value: TensorLike, *, name: str | None = None, dtype: Any = None) -
 
 def _cast(array: np.ndarray, dtype: DType) -> np.ndarray:
     """The array in another dtype: floats are rounded, nothing else may be lost."""
+    if array.dtype.kind == "c" and dtype.kind != "complex":
+        raise DTypeError(
+            f"complex numbers do not fit into {dtype}",
+            expected=f"real values, or dtype=gc.{complex_dtype(dtype)}",
+            got=f"an array of {array.dtype}",
+            fix="say which part is meant: array.real, array.imag, np.abs(array)",
+        )
     with np.errstate(all="ignore"):
-        cast = array.astype(dtype.numpy)
-        lost = np.isfinite(cast) != np.isfinite(array) if dtype.kind == "float" else cast != array
+        wide = array.astype(np.float32) if dtype in STORED_ONLY else array
+        cast = wide.astype(dtype.numpy)
+        lost = cast != array
+        if dtype.kind in ("float", "complex"):
+            lost = (np.isfinite(cast) != np.isfinite(array)) | (np.isnan(cast) != np.isnan(array))
     if lost.any():
         raise DTypeError(
             f"this array does not fit into {dtype}",

@@ -19,6 +19,11 @@ FLOATS = ("float32", "float64")
 INTS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 NUMBERS = FLOATS + INTS
 ALL = (*NUMBERS, "bool")
+COMPLEX = ("complex64", "complex128")
+LOW = ("float16", "bfloat16")  # computed with as float32
+FLOAT8 = ("float8_e4m3fn", "float8_e5m2")  # stored
+EVERY = (*ALL, *LOW, *FLOAT8, *COMPLEX)
+MOVED = ("bfloat16", "float8_e4m3fn", "complex64")  # of those that are no plain numbers, for what only moves elements
 SIGNED = (*FLOATS, "int8", "int16", "int32", "int64")
 BITS = (*INTS, "bool")
 LOOSE = (*FLOATS, "int32", "uint8", "bool")  # for functions that take floats only: the others become float32
@@ -33,13 +38,18 @@ def same(dtype: str) -> str:
 
 
 def floating(dtype: str) -> str:
-    """Floats stay; the others become float32."""
-    return dtype if dtype in FLOATS else "float32"
+    """Floats and complex numbers stay; the others become float32."""
+    return dtype if dtype in FLOATS + COMPLEX else "float32"
 
 
 def accumulator(dtype: str) -> str:
     """What sums are taken in."""
-    return dtype if dtype in FLOATS else "uint64" if dtype.startswith("u") else "int64"
+    return dtype if dtype in FLOATS + COMPLEX else "uint64" if dtype.startswith("u") else "int64"
+
+
+def real(dtype: str) -> str:
+    """That of the parts of complex numbers."""
+    return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
 
 
 def boolean(dtype: str) -> str:
@@ -97,6 +107,7 @@ class Row:
         oracle: `f(*arrays, **kwargs)` over NumPy arrays; `None`: edges only.
         edges: calls with values by hand.
         dtypes: that its data operands may have.
+        also: further ones, complex or only stored, which not every backend has. (What takes float32 takes `LOW`, too.)
         operand: dtype given → dtype in which it computes.
         result: dtype in which it computes → dtype of the result; `None`: that of the oracle.
         domains: per operand; a single one is for all.
@@ -112,6 +123,7 @@ class Row:
     oracle: Oracle | None = None
     edges: tuple[E, ...] = ()
     dtypes: tuple[str, ...] = FLOATS
+    also: tuple[str, ...] = ()
     operand: Callable[[str], str] = same
     result: Callable[[str], str | None] = same
     domains: tuple[D, ...] = (D(),)
@@ -175,7 +187,7 @@ def extreme(name: str, oracle: Oracle, *edges: E) -> Row:
 
 def layout(name: str, oracle: Oracle, samples: tuple[S, ...], *edges: E, **options: Any) -> Row:
     """Elements are moved and nothing is computed."""
-    usual: dict[str, Any] = {"dtypes": ALL, "gradient": (0,)}
+    usual: dict[str, Any] = {"dtypes": ALL, "also": MOVED, "gradient": (0,)}
     return Row(name, samples, oracle, edges, **(usual | options))
 
 

@@ -4,6 +4,7 @@ Every comparison first demands equal dtypes, shapes, NaN masks and infinities, a
 are expected as zeros. Only then may finite numbers differ, by `ulps · eps · (|expected| + floor)`.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +41,40 @@ XLA = {
 """op → how XLA rounds on a CPU, where that is worse than NumPy; measured on 400,000 numbers in each of several ranges.
 Its exp, expm1, log, tanh, logistic, erf, rsqrt, sin, cos and pow are within the 4 ulp of `elementary`."""
 
+
+class Exceptions(NamedTuple):
+    """Where a backend's answers are not the law's, as docs/semantics.md says. The kit expects exactly these.
+
+    Attributes:
+        accuracy: op → how it rounds, where that is worse than its row.
+        flushes_subnormals: arithmetic takes subnormal numbers for zeros, and gives zeros for them.
+    """
+
+    accuracy: Mapping[str, Tolerance]
+    flushes_subnormals: bool
+
+
+NO_EXCEPTIONS = Exceptions({}, False)
+EXCEPTIONS = {"jax": Exceptions(XLA, flushes_subnormals=True)}
+"""By backend. One that is not here has none."""
+
+_PRODUCT = Tolerance(4, 0, "two products and their sum in each part, measured against the size of the number")
+COMPLEX = {
+    "abs": Tolerance(4, 0, "the root of a sum of squares, scaled against overflow in one of several ways"),
+    "divide": Tolerance(8, 0, "Smith's formula, or another that divides by |z|²: a product, a sum, a quotient more"),
+    "multiply": _PRODUCT,
+    "sign": Tolerance(8, 0, "a quotient by the size"),
+    "sqrt": Tolerance(4, 0, "the root of a size, and a quotient"),
+    "square": _PRODUCT,
+}
+"""op → how it rounds complex numbers, where it rounds real ones correctly."""
+
+
+def tolerance_for(row: str, key: str, dtype: str) -> Tolerance:
+    """That of a row's key; for complex numbers that of the op, where it has one."""
+    return COMPLEX.get(row, VALUES[key]) if dtype.startswith("complex") else VALUES[key]
+
+
 # Between the reference interpreter and a backend that promises its bits, for ops whose oracle allows more.
 SAME_BITS = VALUES["exact"]
 
@@ -63,7 +98,10 @@ def assert_close(got: Any, expected: Any, tolerance: Tolerance, context: str = "
     what = f"{context}: got {got!r}, expected {expected!r}"
     assert got.dtype == expected.dtype, what
     assert got.shape == expected.shape, what
-    if got.dtype.kind != "f":
+    if got.dtype.kind == "c":
+        _assert_complex_close(got, expected, tolerance, what, signs)
+        return
+    if got.dtype.kind not in "fV":
         assert np.array_equal(got, expected), what
         return
     assert np.array_equal(np.isnan(got), np.isnan(expected)), f"NaN in other places: {what}"
@@ -74,14 +112,47 @@ def assert_close(got: Any, expected: Any, tolerance: Tolerance, context: str = "
     zero = expected == 0
     if signs:
         assert np.array_equal(np.signbit(got[zero]), np.signbit(expected[zero])), f"signs of zeros: {what}"
-    wide = np.longdouble
-    info = np.finfo(got.dtype)
-    error = np.abs(got[finite].astype(wide) - expected[finite].astype(wide))
-    scale = np.abs(expected[finite].astype(wide)) + tolerance.floor
+    error = np.abs(_wide(got[finite]) - _wide(expected[finite]))
+    _assert_within(error, np.abs(_wide(expected[finite])), tolerance, got.dtype, what)
+
+
+def _wide(array: np.ndarray) -> np.ndarray:
+    """In extended precision; what is only stored goes by way of float32, as it does everywhere."""
+    return (array.astype(np.float32) if array.dtype.itemsize < 4 else array).astype(np.longdouble)
+
+
+def _assert_within(error: np.ndarray, size: np.ndarray, tolerance: Tolerance, dtype: np.dtype[Any], what: str) -> None:
+    info = _limits(dtype)
+    eps, smallest = np.longdouble(info.eps), np.longdouble(info.smallest_subnormal)
+    scale = size + tolerance.floor
     # Below the smallest normal number there are fewer bits: there the unit is the smallest subnormal one.
-    allowed = tolerance.ulps * np.maximum(info.eps * scale, info.smallest_subnormal)
-    worst = (error / np.where(scale > 0, info.eps * scale, info.smallest_subnormal)).max(initial=0)
+    allowed = tolerance.ulps * np.maximum(eps * scale, smallest)
+    worst = (error / np.where(scale > 0, eps * scale, smallest)).max(initial=0)
     assert (error <= allowed).all(), f"off by {float(worst):.3g} units, {tolerance.ulps} allowed: {what}"
+
+
+def _limits(dtype: np.dtype[Any]) -> Any:
+    if dtype.kind != "V":
+        return np.finfo(dtype)
+    import ml_dtypes
+
+    return ml_dtypes.finfo(dtype)
+
+
+def _assert_complex_close(got: np.ndarray, expected: np.ndarray, tolerance: Tolerance, what: str, signs: bool) -> None:
+    """Parts have NaNs and infinities in the same places. Errors are measured against the size: a part may cancel."""
+    if not tolerance.ulps:
+        assert_close(got.real, expected.real, tolerance, f"real parts: {what}", signs)
+        assert_close(got.imag, expected.imag, tolerance, f"imaginary parts: {what}", signs)
+        return
+    for mine, wanted in ((got.real, expected.real), (got.imag, expected.imag)):
+        assert np.array_equal(np.isnan(mine), np.isnan(wanted)), f"NaN in other places: {what}"
+        rest = np.isinf(wanted)
+        assert np.array_equal(np.isinf(mine), rest), f"infinities in other places: {what}"
+        assert np.array_equal(mine[rest], wanted[rest]), f"infinities differ: {what}"
+    finite = np.isfinite(expected)
+    mine, wanted = got[finite].astype(np.clongdouble), expected[finite].astype(np.clongdouble)
+    _assert_within(np.abs(mine - wanted), np.abs(wanted), tolerance, got.real.dtype, what)
 
 
 # Large graphs whose terms and factors are all positive, so that relative errors add up and nothing cancels: each

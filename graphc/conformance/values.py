@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from graphc.builder.graph import Graph, placeholder
-from graphc.conformance.table import D, Row, S
+from graphc.conformance.table import D, Row, S, real
+from graphc.ir.dtype import as_dtype
 from graphc.ir.tensor import Tensor
 
 Array = np.ndarray
@@ -23,7 +24,10 @@ def operands(row: Row, sample: S, dtype: str, seed: int = 0) -> list[Array]:
 
 
 def _values(rng: np.random.Generator, shape: tuple[int, ...], domain: D, dtype: str) -> Array:
-    kind = np.dtype(domain.dtype or dtype)
+    kind = as_dtype(domain.dtype or dtype).numpy
+    if kind.kind == "c":
+        parts = [_values(rng, shape, domain, real(kind.name)) for _ in range(2)]
+        return np.asarray(parts[0] + 1j * parts[1], kind)
     if kind.kind == "b":
         return rng.permutation(np.arange(math.prod(shape)) % 2 == 0).reshape(shape)
     if kind.kind in "iu":
@@ -39,8 +43,10 @@ def _values(rng: np.random.Generator, shape: tuple[int, ...], domain: D, dtype: 
 def oracle_value(row: Row, sample: S, arrays: Sequence[Array], dtype: str) -> Array:
     """What NumPy says, computed in a wider dtype unless the op is exact, and rounded once."""
     assert row.oracle is not None
-    inner = np.dtype(row.operand(dtype))
-    wider: dict[str, Any] = {"float32": np.float64, "float64": np.longdouble}
+    inner = as_dtype(row.operand(dtype)).numpy
+    wider: dict[str, Any] = {
+        "float32": np.float64, "float64": np.longdouble, "complex64": np.complex128, "complex128": np.clongdouble,
+    }  # fmt: skip
     target = inner if row.tolerance == "exact" else np.dtype(wider.get(inner.name, inner))
     data = [array if row.domain(i).dtype else array.astype(inner).astype(target) for i, array in enumerate(arrays)]
     with np.errstate(all="ignore"), warnings.catch_warnings():

@@ -32,10 +32,11 @@ class Kind(enum.Enum):
 class Trait(enum.Enum):
     """A property that rules, folding and planning rely on."""
 
-    COMMUTATIVE = "commutative"  # f(x, y) = f(y, x), bit for bit
-    IDEMPOTENT = "idempotent"  # f(f(x)) = f(x) for one operand
+    COMMUTATIVE = "commutative"  # f(x, y) = f(y, x), bit for bit, of real numbers
+    IDEMPOTENT = "idempotent"  # f(f(x)) = f(x) for one real operand
     INEXACT = "inexact"  # libraries differ in the last bits
     CAN_FAIL = "can fail"  # may raise when it runs: never part of a commit, never folded
+    OWN_CONJUGATE = "own conjugate"  # its vjp says all about complex numbers; others are of holomorphic functions
 
     __hash__ = object.__hash__  # members are singletons; the hash of the enum module is slow
 

@@ -104,7 +104,7 @@ def print_attr(value: Any) -> str:
 
 def _print_array(value: np.ndarray) -> str:
     head = f"array({value.dtype.name}, {value.shape}, "
-    numbers_round_trip = value.size <= _SHORT and not np.isnan(value).any()
+    numbers_round_trip = value.size <= _SHORT and value.dtype.kind in "biuf" and not np.isnan(value).any()
     if numbers_round_trip:
         return head + repr(value.ravel().tolist()) + ")"
     return head + repr(binascii.b2a_base64(np.ascontiguousarray(value).tobytes(), newline=False).decode()) + ")"

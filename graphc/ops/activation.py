@@ -28,6 +28,7 @@ from graphc.ops.define import (
 from graphc.ops.exponential import exp, log, log1p, sigmoid, tanh
 from graphc.ops.indexing import one_hot
 from graphc.ops.layout import expand_dims, squeeze
+from graphc.ops.precision import rounded_once
 from graphc.ops.reductions import logsumexp_terms, max, sum
 from graphc.ops.special import erf
 from graphc.ops.structure import project
@@ -66,6 +67,7 @@ GELU = define("gelu", Kind.COMPOSITE, _same_type, None, dtypes=FLOAT, decompose=
 
 
 @public
+@rounded_once
 def gelu(x: TensorLike, /, *, approximate: bool = False) -> Tensor:
     """x · Φ(x) with the normal distribution Φ, or its tanh approximation (Hendrycks and Gimpel, 2016).
 
@@ -124,6 +126,7 @@ SOFTMAX = define(
 
 
 @public
+@rounded_once
 def softmax(x: TensorLike, /, *, axis: int = -1) -> Tensor:
     """exp(x) / Σ exp(x) along an axis, without overflow.
 
@@ -153,6 +156,7 @@ LOG_SOFTMAX = define(
 
 
 @public
+@rounded_once
 def log_softmax(x: TensorLike, /, *, axis: int = -1) -> Tensor:
     """log(softmax(x)) along an axis, finite for finite x.
 
@@ -248,6 +252,7 @@ SOFTMAX_CROSS_ENTROPY = define(
 )
 
 
+@rounded_once
 def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, /) -> Tensor:
     """logsumexp(logits) - logits[label] along the last axis; only the log-sum for a label out of range.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from graphc.ir.dtype import FLOAT, INTEGER, NUMERIC, SIGNED
+from graphc.ir.dtype import ARITHMETIC, FLOAT, INEXACT, INTEGER, NUMERIC, SIGNED, real_dtype
 from graphc.ir.opdef import OpDef, Trait, public
 from graphc.ir.tensor import Tensor
-from graphc.ops.define import TensorLike, as_tensor, elementwise, record
+from graphc.ops.complex import complex as from_parts
+from graphc.ops.complex import imag, real
+from graphc.ops.define import TensorLike, as_tensor, convert, elementwise, record
 from graphc.ops.structure import stop_gradient
 
 _STEP = "it is constant between its jumps"
@@ -15,7 +17,9 @@ def _same(ct: Tensor, node: Tensor) -> Tensor:
     return ct
 
 
-ADD = elementwise("add", 2, NUMERIC, (_same, _same), traits=[Trait.COMMUTATIVE])
+_LINEAR = Trait.OWN_CONJUGATE
+
+ADD = elementwise("add", 2, ARITHMETIC, (_same, _same), traits=[Trait.COMMUTATIVE, _LINEAR])
 
 
 @public
@@ -24,7 +28,7 @@ def add(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     return record(ADD, x1, x2)
 
 
-SUBTRACT = elementwise("subtract", 2, NUMERIC, (_same, lambda ct, node: -ct))
+SUBTRACT = elementwise("subtract", 2, ARITHMETIC, (_same, lambda ct, node: -ct), traits=[_LINEAR])
 
 
 @public
@@ -36,7 +40,7 @@ def subtract(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 MULTIPLY = elementwise(
     "multiply",
     2,
-    NUMERIC,
+    ARITHMETIC,
     (lambda ct, node: ct * node.inputs[1], lambda ct, node: ct * node.inputs[0]),
     traits=[Trait.COMMUTATIVE],
 )
@@ -51,7 +55,7 @@ def multiply(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 DIVIDE = elementwise(
     "divide",
     2,
-    FLOAT,
+    INEXACT,
     (lambda ct, node: ct / node.inputs[1], lambda ct, node: -(ct * node) / node.inputs[1]),
 )
 
@@ -85,7 +89,7 @@ def remainder(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     return record(REMAINDER, x1, x2)
 
 
-NEGATIVE = elementwise("negative", 1, NUMERIC, (lambda ct, node: -ct,))
+NEGATIVE = elementwise("negative", 1, ARITHMETIC, (lambda ct, node: -ct,), traits=[_LINEAR])
 
 
 @public
@@ -100,14 +104,27 @@ def positive(x: TensorLike, /) -> Tensor:
     return as_tensor(x)
 
 
+def _abs_vjp(ct: Tensor, node: Tensor) -> Tensor:
+    """ct · sign(x). The sign of a complex number changes with it, and so belongs to the slope."""
+    (x,) = node.inputs
+    if x.dtype.kind != "complex":
+        return ct * stop_gradient(sign(x))
+    return x * convert(ct / (node + convert(node == 0, node.dtype)), x.dtype)
+
+
 ABS = elementwise(
-    "abs", 1, NUMERIC, (lambda ct, node: ct * stop_gradient(sign(node.inputs[0])),), traits=[Trait.IDEMPOTENT]
+    "abs",
+    1,
+    ARITHMETIC,
+    (_abs_vjp,),
+    result=real_dtype,
+    traits=[Trait.IDEMPOTENT, Trait.OWN_CONJUGATE],
 )
 
 
 @public
 def abs(x: TensorLike, /) -> Tensor:
-    """|x|; the smallest signed integer stays itself. The gradient at 0 is 0."""
+    """|x|; the smallest signed integer stays itself. Of complex numbers their size, a float. The gradient at 0 is 0."""
     return record(ABS, x)
 
 
@@ -116,8 +133,13 @@ SIGN = elementwise("sign", 1, SIGNED, _STEP, traits=[Trait.IDEMPOTENT])
 
 @public
 def sign(x: TensorLike, /) -> Tensor:
-    """-1, 0 or 1 by the sign of x; NaN for NaN."""
-    return record(SIGN, x)
+    """-1, 0 or 1 by the sign of x; NaN for NaN. Of complex numbers x / |x|, and 0 for 0."""
+    node = as_tensor(x)
+    if node.dtype.kind != "complex":
+        return record(SIGN, node)
+    size = abs(node)
+    size = size + convert(size == 0, size.dtype)
+    return from_parts(real(node) / size, imag(node) / size)
 
 
 @public

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.errors import DTypeError
 from graphc.ir import dims
-from graphc.ir.dtype import ANY, BOOL, FLOAT, INTEGER, NUMERIC, bool_
+from graphc.ir.dtype import BOOL, COMPUTED, INEXACT, INTEGER, NUMERIC, bool_
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
@@ -24,7 +24,7 @@ from graphc.ops.define import (
 
 _DISCRETE = "its result is discrete"
 
-EQUAL = elementwise("equal", 2, ANY, _DISCRETE, result=bool_, traits=[Trait.COMMUTATIVE])
+EQUAL = elementwise("equal", 2, COMPUTED, _DISCRETE, result=bool_, traits=[Trait.COMMUTATIVE])
 
 
 @public
@@ -33,7 +33,7 @@ def equal(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     return record(EQUAL, x1, x2)
 
 
-NOT_EQUAL = elementwise("not_equal", 2, ANY, _DISCRETE, result=bool_, traits=[Trait.COMMUTATIVE])
+NOT_EQUAL = elementwise("not_equal", 2, COMPUTED, _DISCRETE, result=bool_, traits=[Trait.COMMUTATIVE])
 
 
 @public
@@ -154,30 +154,30 @@ def bitwise_invert(x: TensorLike, /) -> Tensor:
     return record(BITWISE_INVERT, x)
 
 
-ISNAN = elementwise("isnan", 1, FLOAT, _DISCRETE, result=bool_)
+ISNAN = elementwise("isnan", 1, INEXACT, _DISCRETE, result=bool_)
 
 
 @public
 def isnan(x: TensorLike, /) -> Tensor:
-    """Whether an element is NaN."""
+    """Whether an element, or a part of a complex one, is NaN."""
     return record(ISNAN, x)
 
 
-ISFINITE = elementwise("isfinite", 1, FLOAT, _DISCRETE, result=bool_)
+ISFINITE = elementwise("isfinite", 1, INEXACT, _DISCRETE, result=bool_)
 
 
 @public
 def isfinite(x: TensorLike, /) -> Tensor:
-    """Whether an element is neither NaN nor infinite."""
+    """Whether an element is neither NaN nor infinite, nor a part of a complex one."""
     return record(ISFINITE, x)
 
 
-ISINF = elementwise("isinf", 1, FLOAT, _DISCRETE, result=bool_)
+ISINF = elementwise("isinf", 1, INEXACT, _DISCRETE, result=bool_)
 
 
 @public
 def isinf(x: TensorLike, /) -> Tensor:
-    """Whether an element is infinite."""
+    """Whether an element, or a part of a complex one, is infinite."""
     return record(ISINF, x)
 
 
@@ -201,6 +201,7 @@ WHERE = define(
         lambda ct, node: where(node.inputs[0], 0.0, ct),
     ),
     array_fn="where",
+    traits=[Trait.OWN_CONJUGATE],
 )
 
 

@@ -7,22 +7,23 @@ from typing import Any
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir import dims
-from graphc.ir.dtype import NUMERIC, names
+from graphc.ir.dtype import ARITHMETIC, names
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
 from graphc.ops.define import TensorLike, common_dtype, convert, define
 from graphc.ops.layout import expand_dims, squeeze
+from graphc.ops.precision import rounded_once
 
 
 def _matmul_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
     left, right = types
     if left.ndim < 2 or right.ndim < 2:
         raise ShapeError("the op takes matrices or stacks of them", expected="at least two axes each")
-    if left.dtype is not right.dtype or left.dtype not in NUMERIC:
+    if left.dtype is not right.dtype or left.dtype not in ARITHMETIC:
         raise DTypeError(
             "the operands must be numbers of one dtype",
-            expected=names(NUMERIC),
+            expected=names(ARITHMETIC),
             fix="convert with .astype",
         )
     _require_inner(left, right)
@@ -62,13 +63,14 @@ MATMUL = define(
         lambda ct, node: matmul(ct, node.inputs[1].mT),
         lambda ct, node: matmul(node.inputs[0].mT, ct),
     ),
-    dtypes=NUMERIC,
+    dtypes=ARITHMETIC,
     array_fn="matmul",
     traits=[Trait.INEXACT],
 )
 
 
 @public
+@rounded_once
 def matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """The matrix product over the last two axes; the others broadcast. A vector is a row (x1) or column (x2).
 

@@ -13,12 +13,35 @@ import numpy as np
 from graphc.errors import ArgumentError, DTypeError, Origins, ShapeError
 from graphc.ir import dims
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.dtype import ANY, FLOAT, DType, as_dtype, bool_, float32, float64, int64, names, promote, uint64
-from graphc.ir.opdef import Infer, Kind, OpDef, Trait, VjpOfInput, VjpOfNode, public, register
+from graphc.ir.dtype import (
+    ANY,
+    FLOAT,
+    FLOAT8,
+    INEXACT,
+    LOW,
+    STORED_ONLY,
+    DType,
+    as_dtype,
+    bfloat16,
+    bool_,
+    complex64,
+    complex128,
+    complex_dtype,
+    float8_e4m3fn,
+    float8_e5m2,
+    float16,
+    float32,
+    float64,
+    int64,
+    names,
+    promote,
+    uint64,
+)
+from graphc.ir.opdef import FUNCTIONS, Infer, Kind, OpDef, Trait, VjpOfInput, VjpOfNode, public, register
 from graphc.ir.tensor import Tensor, apply, current_origins
 from graphc.ir.types import TensorType
 
-TensorLike: TypeAlias = Tensor | bool | int | float | np.generic | np.ndarray | Sequence[Any]
+TensorLike: TypeAlias = Tensor | bool | int | float | complex | np.generic | np.ndarray | Sequence[Any]
 Axes: TypeAlias = int | Sequence[int] | None
 Attrs: TypeAlias = Mapping[str, Any]
 
@@ -61,7 +84,7 @@ def as_tensor(value: TensorLike, dtype: DType | None = None) -> Tensor:
     number = value.item() if isinstance(value, np.generic) else value  # a NumPy scalar would wrap around
     array = _held(number, dtype)
     if array is None:
-        wider = next((d for d in (int64, uint64, float32, float64) if _holds(number, d)), None)
+        wider = next((d for d in _WIDER if _RANK[d.kind] >= _RANK[dtype.kind] and _holds(number, d)), None)
         raise DTypeError(
             f"{_shorten(value)} does not fit into {dtype}",
             expected=_range(dtype),
@@ -72,8 +95,14 @@ def as_tensor(value: TensorLike, dtype: DType | None = None) -> Tensor:
     return constant_node(array)
 
 
+_WIDER = (int64, uint64, float32, float64, complex64, complex128)
+
+
 def _held(number: Any, dtype: DType) -> np.ndarray | None:
     """A number, or a list of numbers, as an array of that dtype; `None` if it does not fit."""
+    if dtype in STORED_ONLY:
+        wide = _held(number, float32)
+        return None if wide is None else _narrowed(wide, dtype)
     try:
         with np.errstate(over="raise"):
             array = np.asarray(number, dtype=dtype.numpy)
@@ -85,6 +114,15 @@ def _held(number: Any, dtype: DType) -> np.ndarray | None:
         return None
 
 
+def _narrowed(wide: np.ndarray, dtype: DType) -> np.ndarray | None:
+    """A float32 array in a dtype that is only stored; `None` where an infinity would come or go."""
+    with np.errstate(all="ignore"):
+        array = wide.astype(dtype.numpy)
+        back = array.astype(np.float32)
+    kept = all(np.array_equal(test(back), test(wide)) for test in (np.isfinite, np.isnan))
+    return array if kept else None
+
+
 def _holds(number: Any, dtype: DType) -> bool:
     """Whether a dtype is worth a suggestion: large ints lose too many digits in float32."""
     too_coarse = dtype is float32 and isinstance(number, int)
@@ -94,9 +132,16 @@ def _holds(number: Any, dtype: DType) -> bool:
 def _range(dtype: DType) -> str:
     if dtype is bool_:
         return "True or False"
-    limits: Any = np.finfo(dtype.numpy) if dtype.kind == "float" else np.iinfo(dtype.numpy)
-    whole = "" if dtype.kind == "float" else "whole "
-    return f"{whole}numbers from {limits.min} to {limits.max}"
+    if dtype.kind == "complex":
+        return f"complex numbers with parts up to {np.finfo(dtype.numpy).max}"
+    if dtype.kind != "float":
+        limits: Any = np.iinfo(dtype.numpy)
+        return f"whole numbers from {limits.min} to {limits.max}"
+    largest = _LARGEST[dtype] if dtype in STORED_ONLY else np.finfo(dtype.numpy).max
+    return f"numbers from {-largest} to {largest}"
+
+
+_LARGEST = {float16: 65504, bfloat16: 3.3895e38, float8_e4m3fn: 448, float8_e5m2: 57344}
 
 
 def _natural_dtype(value: Any) -> DType:
@@ -109,8 +154,10 @@ def _natural_dtype(value: Any) -> DType:
             got=_shorten(value),
             fix="pad the short rows, or keep them as separate tensors",
         ) from None
-    if array.dtype.kind == "f":
+    if array.dtype.kind == "f" or array.dtype.name.startswith(("bfloat", "float8")):
         return float32
+    if array.dtype.kind == "c":
+        return complex64
     if array.dtype.kind in "iu" and not isinstance(value, np.generic):
         return int64
     if array.dtype.kind == "O" and isinstance(value, int):
@@ -150,10 +197,10 @@ def _shorten(value: Any) -> str:
 
 
 def _is_scalar(value: Any) -> bool:
-    return isinstance(value, (bool, int, float, np.generic))
+    return isinstance(value, (bool, int, float, complex, np.generic))
 
 
-_RANK = {"bool": 0, "int": 1, "uint": 1, "float": 2}
+_RANK = {"bool": 0, "int": 1, "uint": 1, "float": 2, "complex": 3}
 
 
 def common_dtype(operands: Sequence[TensorLike]) -> tuple[list[Any], DType]:
@@ -167,42 +214,72 @@ def common_dtype(operands: Sequence[TensorLike]) -> tuple[list[Any], DType]:
         if not isinstance(value, Tensor):
             weak = _natural_dtype(value)
             if result is None or _RANK[weak.kind] > _RANK[result.kind]:
-                result = weak
+                result = complex_dtype(result or weak) if weak.kind == "complex" else weak
     assert result is not None
     return values, result
 
 
 _BOOLS = "combine bools with gc.logical_and, gc.logical_or, gc.logical_not; count them after .astype(gc.int64)"
 _TRUTHS = "convert with .astype first; for truth values there are gc.logical_and, gc.logical_or, gc.logical_not"
+_PARTS = "take gc.real(x), gc.imag(x) or gc.abs(x), which are real"
+_STORAGE = "float8 is for storage: compute with x.astype(gc.float32)"
 
 
 def record(op: OpDef, *operands: TensorLike, **attrs: Any) -> Tensor:
     """Promotes the operands to one dtype that the op takes, and records the node.
 
-    Integers and bools in an op for floats only become float32.
+    Integers and bools in an op for floats only become float32. Operands of float16 or bfloat16 are computed with as
+    float32, and a result of float32 is rounded to their dtype.
 
     Raises:
         DTypeError: the op does not take that dtype.
     """
     values, dtype = common_dtype(operands)
-    if dtype not in op.dtypes and op.dtypes <= FLOAT:
+    stored = dtype
+    if dtype in LOW:
+        values = [value if isinstance(value, Tensor) else as_tensor(value, stored) for value in values]
+        dtype = float32
+    elif dtype not in op.dtypes and op.dtypes <= INEXACT and _RANK[dtype.kind] < _RANK["float"]:
         dtype = float32
     if dtype not in op.dtypes:
         raise DTypeError(
-            f"{op.name} does not take {dtype}",
+            f"{op.name} does not take {stored}",
             expected=names(op.dtypes),
             got=", ".join(str(v.type) if isinstance(v, Tensor) else repr(v) for v in values),
-            fix=_BOOLS if dtype is bool_ else _TRUTHS if bool_ in op.dtypes else "convert with .astype first",
+            fix=_instead_of(stored, op),
         )
-    return apply(op, [convert(value, dtype) for value in values], **attrs)
+    result = apply(op, [convert(value, dtype) for value in values], **attrs)
+    return convert(result, stored) if stored in LOW and result.dtype is float32 else result
+
+
+def _instead_of(dtype: DType, op: OpDef) -> str:
+    if dtype.kind == "complex":
+        return _PARTS
+    if dtype in FLOAT8 and op.dtypes & FLOAT:
+        return _STORAGE
+    return _BOOLS if dtype is bool_ else _TRUTHS if bool_ in op.dtypes else "convert with .astype first"
 
 
 def _cast_type(types: tuple[TensorType, ...], attrs: Attrs) -> TensorType:
-    return TensorType(attrs["dtype"], types[0].shape)
+    source, target = types[0].dtype, attrs["dtype"]
+    if source.kind == "complex" and target.kind not in ("complex", "bool"):
+        raise DTypeError(
+            f"complex numbers cannot become {target}: a part of them would be lost",
+            expected="a complex dtype, or bool",
+            fix="say which part is meant: gc.real(x), gc.imag(x), gc.abs(x) or gc.angle(x)",
+        )
+    return TensorType(target, types[0].shape)
 
 
 def _cast(xp: Any, x: Any, dtype: DType) -> Any:
     return xp.astype(x, dtype.numpy)
+
+
+def _cast_vjp(ct: Tensor, node: Tensor) -> Tensor:
+    """Of a real number that became complex, only the real part can move."""
+    source = node.inputs[0].dtype
+    part = FUNCTIONS["real"](ct) if ct.dtype.kind == "complex" and source.kind != "complex" else ct
+    return convert(part, source)
 
 
 ASTYPE = register(
@@ -210,16 +287,24 @@ ASTYPE = register(
         "astype",
         Kind.ELEMENTWISE,
         _cast_type,
-        vjp=(lambda ct, node: convert(ct, node.inputs[0].dtype),),
+        vjp=(_cast_vjp,),
         array_fn=_cast,
+        traits=frozenset({Trait.OWN_CONJUGATE}),
     )
 )
 
 
 def convert(value: TensorLike, dtype: DType) -> Tensor:
-    """A number as a constant of that dtype, or a tensor with an `astype` node if it needs one."""
+    """A number as a constant of that dtype, or a tensor with an `astype` node if it needs one.
+
+    Between float16, bfloat16 or float8 and anything else the way is by float32: two nodes where it is not the end.
+    """
     if isinstance(value, Tensor):
-        return value if value.dtype is dtype else apply(ASTYPE, (value,), dtype=dtype)
+        if value.dtype is dtype:
+            return value
+        if float32 not in (value.dtype, dtype) and (value.dtype in STORED_ONLY or dtype in STORED_ONLY):
+            value = apply(ASTYPE, (value,), dtype=float32)
+        return apply(ASTYPE, (value,), dtype=dtype)
     if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
         return _number(value, str(value) == "-0.0", dtype, current_origins())
     return as_tensor(value, dtype)
@@ -233,7 +318,11 @@ def _number(value: float, negative_zero: bool, dtype: DType, origins: Origins) -
 
 @public
 def astype(x: TensorLike, dtype: Any, /) -> Tensor:
-    """The elements in another dtype. Floats are truncated towards zero; numbers become bool by `!= 0`."""
+    """The elements in another dtype. Floats are truncated towards zero; numbers become bool by `!= 0`.
+
+    Raises:
+        DTypeError: complex numbers would become real: `gc.real`, `gc.imag` and `gc.abs` say which part is meant.
+    """
     return convert(as_tensor(x), as_dtype(dtype))
 
 
@@ -246,11 +335,11 @@ def elementwise(
     dtypes: frozenset[DType],
     vjp: Vjp,
     *,
-    result: DType | None = None,
+    result: DType | Callable[[DType], DType] | None = None,
     array_fn: str | Callable[..., Any] | None = None,
     traits: Iterable[Trait] = (),
 ) -> OpDef:
-    """An op over operands of one dtype that broadcast; `result` is its dtype where it is another."""
+    """An op over operands of one dtype that broadcast; `result` is its dtype where it is another, or makes it of theirs."""
 
     def infer(types: tuple[TensorType, ...], attrs: Attrs) -> TensorType:
         if len(types) != arity:
@@ -260,7 +349,8 @@ def elementwise(
             raise DTypeError(f"{name} takes operands of one dtype", expected=names(dtypes))
         if result is None and types.count(types[0]) == arity:
             return types[0]  # shared by all the nodes of a chain
-        return TensorType(result or dtype, dims.broadcast([t.shape for t in types]))
+        given = result(dtype) if callable(result) else result or dtype
+        return TensorType(given, dims.broadcast([t.shape for t in types]))
 
     return register(OpDef(name, Kind.ELEMENTWISE, infer, dtypes, vjp, array_fn or name, traits=frozenset(traits)))
 
@@ -400,9 +490,27 @@ def _as_dim(entry: Any) -> Dim:
 
 
 def float_operand(x: TensorLike) -> Tensor:
-    """A tensor of a float dtype: integers and bools become float32."""
+    """A tensor of float32 or float64: integers, bools, float16 and bfloat16 become float32.
+
+    Raises:
+        DTypeError: it holds complex numbers, or float8.
+    """
     node = as_tensor(x)
-    return node if node.dtype in FLOAT else convert(node, float32)
+    if node.dtype.kind == "complex":
+        raise DTypeError("this function takes real numbers", expected=names(FLOAT), got=repr(node), fix=_PARTS)
+    return inexact_operand(node)
+
+
+def inexact_operand(x: TensorLike) -> Tensor:
+    """A tensor of a float or complex dtype that ops compute in: integers, bools, float16 and bfloat16 become float32.
+
+    Raises:
+        DTypeError: it holds float8.
+    """
+    node = as_tensor(x)
+    if node.dtype in FLOAT8:
+        raise DTypeError("this function computes", expected=names(INEXACT), got=repr(node), fix=_STORAGE)
+    return node if node.dtype in INEXACT else convert(node, float32)
 
 
 def bool_operand(x: TensorLike) -> Tensor:

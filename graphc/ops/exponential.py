@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from graphc.ir.dtype import FLOAT, NUMERIC
+from graphc.ir.dtype import ARITHMETIC, FLOAT, INEXACT
 from graphc.ir.opdef import Trait, public
 from graphc.ir.tensor import Tensor
 from graphc.ops.comparison import where
@@ -13,7 +13,7 @@ from graphc.ops.define import TensorLike, elementwise, record
 
 _INEXACT = (Trait.INEXACT,)
 
-EXP = elementwise("exp", 1, FLOAT, (lambda ct, node: ct * node,), traits=_INEXACT)
+EXP = elementwise("exp", 1, INEXACT, (lambda ct, node: ct * node,), traits=_INEXACT)
 
 
 @public
@@ -22,7 +22,7 @@ def exp(x: TensorLike, /) -> Tensor:
     return record(EXP, x)
 
 
-EXPM1 = elementwise("expm1", 1, FLOAT, (lambda ct, node: ct * (node + 1.0),), traits=_INEXACT)
+EXPM1 = elementwise("expm1", 1, INEXACT, (lambda ct, node: ct * (node + 1.0),), traits=_INEXACT)
 
 
 @public
@@ -31,16 +31,16 @@ def expm1(x: TensorLike, /) -> Tensor:
     return record(EXPM1, x)
 
 
-LOG = elementwise("log", 1, FLOAT, (lambda ct, node: ct / node.inputs[0],), traits=_INEXACT)
+LOG = elementwise("log", 1, INEXACT, (lambda ct, node: ct / node.inputs[0],), traits=_INEXACT)
 
 
 @public
 def log(x: TensorLike, /) -> Tensor:
-    """The natural logarithm; -inf at 0, NaN below."""
+    """The natural logarithm; -inf at 0, NaN below. Of complex numbers the branch with imaginary parts from -π to π."""
     return record(LOG, x)
 
 
-LOG1P = elementwise("log1p", 1, FLOAT, (lambda ct, node: ct / (node.inputs[0] + 1.0),), traits=_INEXACT)
+LOG1P = elementwise("log1p", 1, INEXACT, (lambda ct, node: ct / (node.inputs[0] + 1.0),), traits=_INEXACT)
 
 
 @public
@@ -49,12 +49,12 @@ def log1p(x: TensorLike, /) -> Tensor:
     return record(LOG1P, x)
 
 
-SQRT = elementwise("sqrt", 1, FLOAT, (lambda ct, node: ct * 0.5 / node,))
+SQRT = elementwise("sqrt", 1, INEXACT, (lambda ct, node: ct * 0.5 / node,))
 
 
 @public
 def sqrt(x: TensorLike, /) -> Tensor:
-    """The square root; NaN below 0. The gradient at 0 is infinite."""
+    """The square root; NaN below 0, or the root in the right half plane for complex numbers. Infinitely steep at 0."""
     return record(SQRT, x)
 
 
@@ -76,7 +76,7 @@ def rsqrt(x: TensorLike, /) -> Tensor:
 def _pow(xp: Any, x1: Any, x2: Any) -> Any:
     if x1.dtype.kind == "f":
         return _float_pow(xp, x1, x2)
-    if x1.dtype.kind == "u":
+    if x1.dtype.kind in "uc":
         return xp.power(x1, x2)
     # NumPy refuses negative powers of integers. Truncating the real value leaves 0, except for 1 and -1.
     positive = xp.power(x1, xp.maximum(x2, 0))
@@ -103,11 +103,13 @@ def _pow_base_vjp(ct: Tensor, node: Tensor) -> Tensor:
 
 def _pow_exponent_vjp(ct: Tensor, node: Tensor) -> Tensor:
     base, _ = node.inputs
+    if base.dtype.kind == "complex":
+        return ct * where(base == 0, 0.0, node * log(where(base == 0, 1.0, base)))
     slope = node * log(where(base > 0, base, 1.0))
     return ct * where(base > 0, slope, where(base == 0, 0.0, math.nan))
 
 
-POW = elementwise("pow", 2, NUMERIC, (_pow_base_vjp, _pow_exponent_vjp), array_fn=_pow, traits=_INEXACT)
+POW = elementwise("pow", 2, ARITHMETIC, (_pow_base_vjp, _pow_exponent_vjp), array_fn=_pow, traits=_INEXACT)
 
 
 @public
@@ -120,7 +122,7 @@ def pow(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     return record(POW, x1, x2)
 
 
-SIN = elementwise("sin", 1, FLOAT, (lambda ct, node: ct * cos(node.inputs[0]),), traits=_INEXACT)
+SIN = elementwise("sin", 1, INEXACT, (lambda ct, node: ct * cos(node.inputs[0]),), traits=_INEXACT)
 
 
 @public
@@ -129,7 +131,7 @@ def sin(x: TensorLike, /) -> Tensor:
     return record(SIN, x)
 
 
-COS = elementwise("cos", 1, FLOAT, (lambda ct, node: -(ct * sin(node.inputs[0])),), traits=_INEXACT)
+COS = elementwise("cos", 1, INEXACT, (lambda ct, node: -(ct * sin(node.inputs[0])),), traits=_INEXACT)
 
 
 @public
@@ -138,7 +140,7 @@ def cos(x: TensorLike, /) -> Tensor:
     return record(COS, x)
 
 
-TANH = elementwise("tanh", 1, FLOAT, (lambda ct, node: ct * (1.0 - node * node),), traits=_INEXACT)
+TANH = elementwise("tanh", 1, INEXACT, (lambda ct, node: ct * (1.0 - node * node),), traits=_INEXACT)
 
 
 @public

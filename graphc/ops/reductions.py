@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.errors import ArgumentError, DTypeError, GradientNotImplementedError
 from graphc.ir import dims
-from graphc.ir.dtype import BOOL, FLOAT, NUMERIC, DType, as_dtype, bool_, int64, names, uint64
+from graphc.ir.dtype import ARITHMETIC, BOOL, FLOAT, LOW, NUMERIC, DType, as_dtype, bool_, int64, names, uint64
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
@@ -20,6 +20,7 @@ from graphc.ops.define import (
     convert,
     define,
     float_operand,
+    inexact_operand,
     normalise_axes,
     normalise_axis,
     reduced_shape,
@@ -28,6 +29,7 @@ from graphc.ops.define import (
 )
 from graphc.ops.exponential import exp, log, sqrt
 from graphc.ops.layout import broadcast_to, concat, permute_dims, reshape
+from graphc.ops.precision import rounded_once
 from graphc.ops.sources import dim_value
 from graphc.ops.structure import stop_gradient
 
@@ -44,7 +46,7 @@ def _accumulator(dtype: DType) -> DType:
     """The array API: sums of small integers are taken in the default integer."""
     if dtype.kind == "uint":
         return uint64
-    return dtype if dtype.kind == "float" else int64
+    return dtype if dtype.kind in ("float", "complex") else int64
 
 
 def summand(x: TensorLike, dtype: Any) -> Tensor:
@@ -64,13 +66,15 @@ def _in_own_dtype(name: str) -> Callable[..., Any]:
 
 SUM = reduction(
     "sum",
-    NUMERIC,
+    ARITHMETIC,
     (lambda ct, node: broadcast_to(keep_axes(ct, node), node.inputs[0].shape),),
     array_fn=_in_own_dtype("sum"),
+    traits=[Trait.OWN_CONJUGATE],
 )
 
 
 @public
+@rounded_once
 def sum(x: TensorLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """The sum over axes; 0 over none. Integers and bools are summed in int64 or uint64.
 
@@ -82,6 +86,8 @@ def sum(x: TensorLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: boo
         dtype: of the terms and the result.
         keepdims: whether the reduced axes stay, with size 1.
     """
+    if dtype is not None and as_dtype(dtype) in LOW:
+        return sum(convert(as_tensor(x), as_dtype(dtype)), axis=axis, keepdims=keepdims)
     node = summand(x, dtype)
     return apply(SUM, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
@@ -129,10 +135,11 @@ def _axes_last(node: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
     return back, flat
 
 
-PROD = reduction("prod", NUMERIC, (_prod_vjp,), array_fn=_in_own_dtype("prod"))
+PROD = reduction("prod", ARITHMETIC, (_prod_vjp,), array_fn=_in_own_dtype("prod"))
 
 
 @public
+@rounded_once
 def prod(x: TensorLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """The product over axes; 1 over none. Integers and bools are multiplied in int64 or uint64.
 
@@ -142,6 +149,8 @@ def prod(x: TensorLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: bo
         dtype: of the terms and the result.
         keepdims: whether the reduced axes stay, with size 1.
     """
+    if dtype is not None and as_dtype(dtype) in LOW:
+        return prod(convert(as_tensor(x), as_dtype(dtype)), axis=axis, keepdims=keepdims)
     node = summand(x, dtype)
     return apply(PROD, (node,), axis=normalise_axes(axis, node.ndim), keepdims=bool(keepdims))
 
@@ -168,6 +177,7 @@ def _ordered(x: TensorLike, name: str, instead: str) -> Tensor:
 
 
 @public
+@rounded_once
 def min(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The smallest element over axes, NaN if there is one. Ties share the gradient. Not over empty axes.
 
@@ -184,6 +194,7 @@ MAX = reduction("max", NUMERIC, (_extreme_vjp,), nonempty=True)
 
 
 @public
+@rounded_once
 def max(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The largest element over axes, NaN if there is one. Ties share the gradient. Not over empty axes.
 
@@ -238,10 +249,16 @@ ARGMIN = define("argmin", Kind.REDUCTION, _position_type, _DISCRETE, dtypes=NUME
 ARGMAX = define("argmax", Kind.REDUCTION, _position_type, _DISCRETE, dtypes=NUMERIC, array_fn="argmax")
 
 
+_NO_ORDER = "complex numbers have no order: take gc.abs(x) or gc.real(x); what is float8 with x.astype(gc.float32)"
+
+
 def _position(op: Any, x: TensorLike, axis: Any, keepdims: bool) -> Tensor:
     node = as_tensor(x)
     if node.dtype is bool_:
         node = convert(node, int64)
+    if node.dtype not in op.dtypes:
+        what = f"{op.name} does not take {node.dtype}"
+        raise DTypeError(what, expected=names(op.dtypes), got=repr(node), fix=_NO_ORDER)
     rank = node.ndim
     if axis is None:
         position = apply(op, (reshape(node, (node.size,)),), axis=0)
@@ -259,6 +276,7 @@ def _position(op: Any, x: TensorLike, axis: Any, keepdims: bool) -> Tensor:
 
 
 @public
+@rounded_once
 def argmin(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The position of the first smallest element (the first NaN, if any), int64; `None` flattens first.
 
@@ -271,6 +289,7 @@ def argmin(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False)
 
 
 @public
+@rounded_once
 def argmax(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The position of the first largest element (the first NaN, if any), int64; `None` flattens first.
 
@@ -283,6 +302,7 @@ def argmax(x: TensorLike, /, *, axis: int | None = None, keepdims: bool = False)
 
 
 @public
+@rounded_once
 def mean(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The arithmetic mean over axes; NaN over none. Integers become float32.
 
@@ -291,13 +311,14 @@ def mean(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tens
         axis: an int, several, or `None` for all.
         keepdims: whether the reduced axes stay, with size 1.
     """
-    node = float_operand(x)
+    node = inexact_operand(x)
     axes = normalise_axes(axis, node.ndim)
     count = dims.product(node.shape[a] for a in axes)
     return sum(node, axis=axes, keepdims=keepdims) / dim_value(count, node.dtype)
 
 
 @public
+@rounded_once
 def var(x: TensorLike, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
     """The variance over axes, Σ(x - mean)² / max(n - correction, 0), in two passes.
 
@@ -317,6 +338,7 @@ def var(x: TensorLike, /, *, axis: Axes = None, correction: float = 0.0, keepdim
 
 
 @public
+@rounded_once
 def std(x: TensorLike, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
     """The standard deviation over axes, sqrt(var).
 
@@ -344,7 +366,7 @@ def logsumexp_terms(x: Tensor, axes: Axes) -> tuple[Tensor, Tensor]:
     """
     peak = max(x, axis=axes, keepdims=True)
     # An infinite peak would make inf - inf; 0 in its place leaves the infinity in the sum.
-    shift = stop_gradient(where((peak == float("inf")) | (peak == float("-inf")), 0.0, peak))
+    shift = stop_gradient(where(abs(peak) == float("inf"), 0.0, peak))
     return shift, log(sum(exp(x - shift), axis=axes, keepdims=True))
 
 
@@ -371,6 +393,7 @@ LOGSUMEXP = define(
 
 
 @public
+@rounded_once
 def logsumexp(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """log Σ exp(x) over axes, without overflow. Not over empty axes.
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import NO_ORIGINS, ArgumentError, InternalError, NumericsError, Origins
-from graphc.ir.dtype import FLOAT
+from graphc.ir.dtype import INEXACT, STORED_ONLY, float32
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply, tuple_elements
 from graphc.ir.types import NodeType, TensorType, TupleType
-from graphc.ops.define import TensorLike, as_tensor, define
+from graphc.ops.define import TensorLike, as_tensor, convert, define
 
 
 def _element_type(types: tuple[NodeType, ...], attrs: Mapping[str, Any]) -> TensorType:
@@ -87,7 +87,7 @@ CHECK_NUMERICS = define(
     Kind.EFFECT,
     _unchanged,
     (lambda ct, node: ct,),
-    dtypes=FLOAT,
+    dtypes=INEXACT,
     array_fn=_check,
     traits=[Trait.CAN_FAIL],
 )
@@ -107,7 +107,9 @@ def check_numerics(x: TensorLike, /, message: str = "") -> Tensor:
     """
     _require_text("check_numerics: the message", message)
     node = as_tensor(x)
-    return node if node.dtype not in FLOAT else apply(CHECK_NUMERICS, (node,), message=message)
+    if node.dtype in STORED_ONLY:
+        return convert(check_numerics(convert(node, float32), message), node.dtype)
+    return node if node.dtype not in INEXACT else apply(CHECK_NUMERICS, (node,), message=message)
 
 
 def print_value(x: Any, label: str) -> None:

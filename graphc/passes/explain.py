@@ -42,7 +42,7 @@ def declined_rules(graph: Graph, options: CompileOptions) -> list[Declined]:
 
 def _declined(rule: Rule, node: Tensor, options: CompileOptions) -> Declined | None:
     bindings = match(rule.pattern, node)
-    if bindings is None:
+    if bindings is None or not rule.covers(bindings):
         return None
     with inherit(node.origins):
         applies = rule.replace(bindings) is not None

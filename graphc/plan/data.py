@@ -83,7 +83,7 @@ class Slot:
     @property
     def is_positive_zero(self) -> bool:
         """Whether it is a constant, and all of it +0."""
-        return self.value is not None and not self.value.any() and not np.signbit(self.value).any()
+        return self.value is not None and not self.value.reshape(-1).view(np.uint8).any()
 
     def __repr__(self) -> str:
         return f"<Slot {self.index} {self.kind.value} {self.type}>"

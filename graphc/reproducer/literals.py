@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.dtype import as_dtype
+
 
 def array_text(array: np.ndarray) -> str:
     """An array as an expression of NumPy, with the digits that its dtype needs."""
-    dtype = "bool" if array.dtype == bool else f"np.{array.dtype.name}"
+    dtype = "bool" if array.dtype == bool else as_dtype(array.dtype).as_source
     if array.size > 1 and array.dtype.kind != "b" and _is_filled(array):
         return f"np.full({array.shape}, {_number(array.flat[0])}, {dtype})"
     if not array.size:
@@ -28,6 +30,10 @@ def _nested(array: np.ndarray) -> str:
 
 
 def _number(value: Any) -> str:
+    if value.dtype.kind == "c":
+        return f"complex({_number(value.real)}, {_number(value.imag)})"
+    if value.dtype.kind == "V":  # of ml_dtypes: what float32 says of it is exact
+        return _number(np.float32(value))
     if value.dtype.kind == "f" and not np.isfinite(value):
         return {"inf": "np.inf", "-inf": "-np.inf"}.get(str(value), "np.nan")
     text = str(value)  # the shortest that gives it back when it is read in its own dtype

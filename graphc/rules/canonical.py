@@ -164,7 +164,14 @@ CANONICAL: tuple[Rule, ...] = (
         Op("greater_equal", _x, _y),
         lambda m: less_equal(m.y, m.x),
     ),
-    Rule("double_negative", "exact", "-(-x) = x", Op("negative", Op("negative", _x)), lambda m: m.x),
+    Rule(
+        "double_negative",
+        "exact",
+        "-(-x) = x",
+        Op("negative", Op("negative", _x)),
+        lambda m: m.x,
+        complex_too=True,
+    ),
     Rule(
         "multiply_minus_one",
         "exact",
@@ -178,6 +185,7 @@ CANONICAL: tuple[Rule, ...] = (
         "x - (-y) = x + y",
         Op("subtract", _x, Op("negative", _y)),
         lambda m: add(m.x, m.y),
+        complex_too=True,
     ),
     Rule(
         "add_negative",
@@ -185,6 +193,7 @@ CANONICAL: tuple[Rule, ...] = (
         "x + (-y) = x - y",
         Op("add", _x, Op("negative", _y)),
         lambda m: subtract(m.x, m.y),
+        complex_too=True,
     ),
     Rule(
         "negated_factor",
@@ -199,6 +208,7 @@ CANONICAL: tuple[Rule, ...] = (
         "a reshape of a reshape is one reshape",
         Op("reshape", Op("reshape", _x)),
         lambda m: reshape(m.x, m.root.shape),
+        complex_too=True,
     ),
     Rule(
         "merge_permutations",
@@ -206,6 +216,7 @@ CANONICAL: tuple[Rule, ...] = (
         "a permutation of a permutation is one permutation",
         Op("permute_dims", Op("permute_dims", _x, name="inner")),
         _merge_permutations,
+        complex_too=True,
     ),
     Rule(
         "merge_broadcasts",
@@ -213,6 +224,7 @@ CANONICAL: tuple[Rule, ...] = (
         "a broadcast of a broadcast is one broadcast",
         Op("broadcast_to", Op("broadcast_to", _x)),
         lambda m: broadcast_to(m.x, m.root.shape),
+        complex_too=True,
     ),
     Rule(
         "merge_slices",
@@ -220,6 +232,14 @@ CANONICAL: tuple[Rule, ...] = (
         "a slice of a slice is one slice",
         Op("slice", Op("slice", _x, name="inner")),
         _merge_slices,
+        complex_too=True,
     ),
-    Rule("drop_slice", "exact", "the slice of everything is x", Op("slice", _x), _drop_full_slice),
+    Rule(
+        "drop_slice",
+        "exact",
+        "the slice of everything is x",
+        Op("slice", _x),
+        _drop_full_slice,
+        complex_too=True,
+    ),
 )

@@ -26,6 +26,7 @@ class Rule(NamedTuple):
         replace: the replacement, or `None` where the proviso does not hold.
         ulps: for `close`: how far the result may be off.
         precheck: a quick look at the node, which spares the match where it says no; for patterns that match anything.
+        complex_too: whether the identity holds for complex numbers, with the same exactness; others never meet them.
     """
 
     name: str
@@ -35,6 +36,15 @@ class Rule(NamedTuple):
     replace: Replace
     ulps: int = 0
     precheck: Callable[[Tensor], bool] | None = None
+    complex_too: bool = False
+
+    def covers(self, found: Match) -> bool:
+        """Whether the identity holds for the numbers of a match."""
+        return self.complex_too or not any(map(_meets_complex, found.nodes))
+
+
+def _meets_complex(node: Tensor) -> bool:
+    return any(kind.dtype.kind == "complex" for part in (node, *node.inputs) for kind in tuple_elements(part))
 
 
 class Rewriter:
@@ -117,7 +127,7 @@ class Rewriter:
             if rule.precheck is not None and not rule.precheck(new):
                 continue
             found = match(rule.pattern, new, self.barriers)
-            if found is None:
+            if found is None or not rule.covers(found):
                 continue
             origins = merge_origins([matched.origins for matched in found.nodes])
             with inherit(origins):

@@ -135,10 +135,10 @@ def _may_be(pattern: Pattern, head: Head) -> bool:
 
 
 def scalar_value(node: Tensor, opaque: Container[Tensor] = ()) -> Any | None:
-    """The one number that a constant, or a broadcast of one, consists of; else `None`. A NumPy scalar."""
+    """The one real number that a constant, or a broadcast of one, consists of; else `None`. A NumPy scalar."""
     while node.op.name in _KEEPS_NUMBERS and node not in opaque:
         node = node.inputs[0]
-    if node.op.name != "constant" or node in opaque:
+    if node.op.name != "constant" or node in opaque or node.dtype.kind == "complex":
         return None
     value: np.ndarray = node.attrs["value"]
     if not value.ndim:

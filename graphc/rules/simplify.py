@@ -130,7 +130,7 @@ SIMPLIFY: tuple[Rule, ...] = (
     ),
     Rule("minimum_self", "exact", "min(x, x) = x", Op("minimum", _x, _x), lambda m: m.x),
     Rule("maximum_self", "exact", "max(x, x) = x", Op("maximum", _x, _x), lambda m: m.x),
-    Rule("where_same", "exact", "where(c, x, x) = x", Op("where", _c, _x, _x), lambda m: m.x),
+    Rule("where_same", "exact", "where(c, x, x) = x", Op("where", _c, _x, _x), lambda m: m.x, complex_too=True),
     Rule("where_true", "exact", "where(true, x, y) = x", Op("where", Scalar(True), _x, _y), lambda m: m.x),
     Rule("where_false", "exact", "where(false, x, y) = y", Op("where", Scalar(False), _x, _y), lambda m: m.y),
     Rule(
@@ -146,6 +146,7 @@ SIMPLIFY: tuple[Rule, ...] = (
         "not (x == y) = (x != y)",
         Op("logical_not", Op("equal", _x, _y)),
         lambda m: m.x != m.y,
+        complex_too=True,
     ),
     Rule("and_true", "exact", "x and true = x", Op("logical_and", _x, Scalar(True)), lambda m: m.x),
     Rule("or_false", "exact", "x or false = x", Op("logical_or", _x, Scalar(False)), lambda m: m.x),
@@ -162,6 +163,7 @@ SIMPLIFY: tuple[Rule, ...] = (
         "stop_gradient(x) = x, once gradients are taken",
         Op("stop_gradient", _x),
         lambda m: m.x,
+        complex_too=True,
     ),
     Rule(
         "sum_over_nothing",

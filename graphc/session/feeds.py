@@ -11,9 +11,11 @@ import numpy as np
 from graphc.errors import FeedError, FeedTypeError, UnknownFeedError, unknown_name
 from graphc.ir import dims
 from graphc.ir.dims import Guard
+from graphc.ir.dtype import STORED_ONLY, DType
 from graphc.ir.tensor import Tensor, VariableNode
 
-_LADDER = {"b": 0, "u": 1, "i": 1, "f": 2}  # numbers are converted upwards
+_LADDER = {"bool": 0, "uint": 1, "int": 1, "float": 2, "complex": 3}  # numbers are converted upwards
+_KINDS = {"b": "bool", "u": "uint", "i": "int", "f": "float", "c": "complex"}  # NumPy's
 
 
 def as_array(node: Tensor, value: Any) -> np.ndarray:
@@ -41,7 +43,7 @@ def as_array(node: Tensor, value: Any) -> np.ndarray:
                 f"{_what(node)} has another dtype",
                 expected=str(node.type),
                 got=f"an array of {array.dtype} and shape {dims.shape_text(array.shape)}",
-                fix=f"convert the array: .astype(np.{wanted.name})",
+                fix=f"convert the array: .astype({node.dtype.as_source})",
             )
         array = array.astype(wanted, copy=False)
     else:
@@ -71,13 +73,14 @@ def _converted(node: Tensor, value: Any) -> np.ndarray:
         )
     try:
         natural = np.asarray(value)
-        if not natural.size or _LADDER.get(natural.dtype.kind, 3) <= _LADDER[wanted.kind]:
-            return _cast(natural, wanted)
+        kind = node.dtype.kind if natural.dtype == wanted else _KINDS.get(natural.dtype.kind)
+        if not natural.size or (kind is not None and _LADDER[kind] <= _LADDER[node.dtype.kind]):
+            return _cast(natural, node.dtype)
         why, fix = (
             f"holds {natural.dtype} numbers",
-            f"round or convert it first: np.asarray(value).astype(np.{wanted.name})",
+            f"round or convert it first: np.asarray(value).astype({node.dtype.as_source})",
         )
-        if natural.dtype.kind not in _LADDER:
+        if kind is None:
             why, fix = "holds no numbers", "pass numbers, nested lists of numbers, or a NumPy array"
     except (OverflowError, FloatingPointError):
         why, fix = f"does not fit into {wanted}", f"pass numbers in the range of {wanted}"
@@ -92,18 +95,30 @@ def _converted(node: Tensor, value: Any) -> np.ndarray:
     )
 
 
-def _cast(natural: np.ndarray, wanted: np.dtype[Any]) -> np.ndarray:
+def _cast(natural: np.ndarray, dtype: DType) -> np.ndarray:
     """Numbers of a kind that is not higher, in a dtype.
 
     Raises:
         OverflowError, FloatingPointError: one is out of its range.
     """
+    wanted = dtype.numpy
     if natural.size and natural.dtype.kind in "iu" and wanted.kind in "iu":
         limits = np.iinfo(wanted)
         if int(natural.min()) < limits.min or int(natural.max()) > limits.max:
             raise OverflowError
+    if dtype in STORED_ONLY:
+        return _narrowed(natural, dtype)
     with np.errstate(over="raise"):
         return natural.astype(wanted)
+
+
+def _narrowed(natural: np.ndarray, dtype: DType) -> np.ndarray:
+    """By way of float32, as a graph converts. What becomes infinite, or is an infinity that becomes NaN, does not fit."""
+    with np.errstate(all="ignore"):
+        array = natural.astype(np.float32).astype(dtype.numpy)
+    if not all(np.array_equal(test(array), test(natural)) for test in (np.isfinite, np.isnan)):
+        raise OverflowError
+    return array
 
 
 def _check_shape(node: Tensor, array: np.ndarray) -> None:

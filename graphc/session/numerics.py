@@ -59,7 +59,7 @@ class _Plain:
 
 def _holds(value: Any, test: Test) -> bool:
     arrays = value if isinstance(value, tuple) else (value,)
-    return any(array.dtype.kind == "f" and bool(test(array).any()) for array in arrays)
+    return any(array.dtype.kind in "fc" and bool(test(array).any()) for array in arrays)
 
 
 def _maker(node: Tensor, known: Mapping[Tensor, Any], test: Test) -> Tensor:

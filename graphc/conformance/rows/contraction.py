@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphc.conformance.table import NUMBERS, E, Row, S, inf, nan
+from graphc.conformance.table import COMPLEX, NUMBERS, E, Row, S, inf, nan
 from graphc.errors import DTypeError, ShapeError
 
 ROWS = (
@@ -14,5 +14,5 @@ ROWS = (
         (E([[[inf, 0]], [[0], [1]]], [[nan]]), E([[100], [2]], -56, "int8"),
          E([[[1, 2]], [[1, 2]]], ShapeError), E([1.0, [1.0]], ShapeError),
          E([np.ones((2, 0)), np.ones((0, 1))], [[0.0], [0.0]]), E([[True], [True]], DTypeError, "bool")),
-        dtypes=NUMBERS, tolerance="sum", gradient=(0, 1)),
+        dtypes=NUMBERS, tolerance="sum", gradient=(0, 1), also=COMPLEX),
 )  # fmt: skip
