@@ -29,15 +29,17 @@ from graphc.lowering.kernel_interpreter import interpret
 from graphc.lowering.kernel_verify import verify_kernel
 from graphc.ops.define import constant_node
 from graphc.ops.fused import parameter
-from graphc.ops.indexing import SLICE_UPDATE
+from graphc.ops.slicing import SLICE_UPDATE
 from graphc.options import CompileOptions
 from graphc.passes.legalize import LEGALIZE
 from graphc.passes.manager import Context
 
 N, M = dims.symbol("n"), dims.symbol("m")
+SCATTERS = ("add_along_axis", "scatter_add", "scatter_max", "scatter_min", "scatter_multiply", "scatter_set")
 NO_KERNEL = {
     "matmul": "a contraction",
-    "scatter_add": "it writes where its indices say",
+    **dict.fromkeys(SCATTERS, "it writes where its indices say"),
+    "take_last": "it looks for the last of equal indices",
     "check_numerics": "an effect",
     "print": "an effect",
 }

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from graphc.errors import GraphcError, Origins
 from graphc.ir import dims
 from graphc.ir.dims import Dim
-from graphc.ops.indexing import out_of_range
+from graphc.ops.gather import out_of_range
 from graphc.ops.structure import not_finite
 
 WORDS = 2

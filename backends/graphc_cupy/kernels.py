@@ -1,4 +1,4 @@
-"""Kernels that no group of fused nodes gives: products of integers, scatter_add, the counting of what is not finite."""
+"""Kernels that no group of fused nodes gives: products of integers, updates at indices, counts of odd numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from graphc.lowering.kernel import (
 )
 from graphc.lowering.kernel_builder import collapse_axes
 
-from .expressions import VALUE_TYPES
+from .expressions import STORED_TYPES, VALUE_TYPES
 
 BLOCK = 256  # threads
 
@@ -62,18 +62,16 @@ def _offset(shape: Sequence[Dim], indices: Sequence[Dim]) -> Dim:
     return total
 
 
-def scatter_add(dtype: DType, indices: DType) -> Written:
+def scatter(dtype: DType, indices: DType, update: str, along: bool) -> Written:
     """`out` already holds x. One thread per position off the axis walks the indices in order.
 
-    So sums have the order of the indices on every device and no two threads meet at an element, without atomics. It is
-    simple rather than fast: where few positions are off the axis, few threads do all the work.
+    So what is combined has the order of the indices on every device, the last one wins, and no two threads meet at an
+    element, without atomics. It is simple rather than fast: where few positions are off the axis, few threads do all
+    the work. `along`: each thread has indices of its own, as those of `take_along_axis`.
     """
-    name = f"scatter_add_{dtype}_{indices}"
-    element, index = VALUE_TYPES[dtype.name], VALUE_TYPES[indices.name]
-    summed = "out[at] + values[from]"
-    if dtype.kind != "float":  # signed integers must not overflow in C++
-        wrapping = VALUE_TYPES[f"uint{dtype.bits}"]
-        summed = f"({element})({wrapping})(({wrapping})out[at] + ({wrapping})values[from])"
+    name = f"scatter_{update}{'_along' * along}_{dtype}_{indices}"
+    element, index = STORED_TYPES[dtype.name], VALUE_TYPES[indices.name]
+    updated = "values[from]" if update == "set" else f"gc_{_COMBINE[update]}(out[at], values[from])"
     source = f"""
 extern "C" __global__ void {name}(
     const {index}* indices, const {element}* values, {element}* out,
@@ -82,12 +80,45 @@ extern "C" __global__ void {name}(
   if (thread >= outer * inner) return;
   long long row = thread / inner, column = thread % inner;
   for (long long i = 0; i < count; ++i) {{
-    {index} index = indices[i];
+    long long from = (row * count + i) * inner + column;
+    {index} index = indices[{"from" if along else "i"}];
     {_POSITION}
     if (position < 0 || position >= size) continue;  // reported by check_range
-    long long at = (row * size + position) * inner + column, from = (row * count + i) * inner + column;
-    out[at] = {summed};
+    long long at = (row * size + position) * inner + column;
+    out[at] = {updated};
   }}
+}}
+"""
+    return Written(name, source)
+
+
+_COMBINE = {"add": "add", "multiply": "multiply", "min": "minimum", "max": "maximum"}
+
+
+def take_last(dtype: DType, indices: DType) -> Written:
+    """What `take` gives, but 0 for an index that a later one equals; a thread per element looks at those behind it."""
+    name = f"take_last_{dtype}_{indices}"
+    element, index = STORED_TYPES[dtype.name], VALUE_TYPES[indices.name]
+    source = f"""
+extern "C" __global__ void {name}(
+    const {index}* indices, const {element}* x, {element}* out,
+    long long outer, long long size, long long inner, long long count) {{
+  long long thread = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+  if (thread >= outer * count * inner) return;
+  long long column = thread % inner, i = thread / inner % count, row = thread / inner / count, mine;
+  {{
+    {index} index = indices[i];
+    {_POSITION}
+    mine = position;
+  }}
+  out[thread] = {element}(0);
+  if (mine < 0 || mine >= size) return;  // reported by check_range
+  for (long long later = i + 1; later < count; ++later) {{
+    {index} index = indices[later];
+    {_POSITION}
+    if (position == mine) return;
+  }}
+  out[thread] = x[(row * size + mine) * inner + column];
 }}
 """
     return Written(name, source)

@@ -44,30 +44,60 @@ class Fused(PrintedStep):
             yield from super().bind(bound)
 
 
-class ScatterAdd(LoweredStep):
-    """`scatter_add`: x is copied, then values are added in the order of their indices."""
+class Scatter(LoweredStep):
+    """`scatter_add` and its like: x is copied, then values are written in the order of their indices."""
 
     def __init__(self, plan: Plan, step: Step, code: Code) -> None:
         super().__init__(plan, step, code)
         x, indices, _ = self.inputs
         self.axis: int = step.attrs["axis"]
-        self.checks = (in_range("scatter_add", x.shape[self.axis], step.origins),)
+        self.along = step.op.name == "add_along_axis"
+        self.checks = (in_range(step.op.name, x.shape[self.axis], step.origins),)
         self.range = code.write(kernels.check_range(indices.dtype))
-        self.add = code.write(kernels.scatter_add(x.dtype, indices.dtype))
+        update = "add" if self.along else step.op.name.removeprefix("scatter_")
+        self.update = code.write(kernels.scatter(x.dtype, indices.dtype, update, self.along))
 
     def listing(self) -> list[str]:
-        return ["copy", *(_written_text(name) for name in (self.range, self.add))]
+        return ["copy", *(_written_text(name) for name in (self.range, self.update))]
 
     def bind(self, bound: Bound) -> Iterator[Item]:
         yield from self.copied(bound)
-        x, indices, _ = (self.shape(kind, bound) for kind in self.inputs)
-        at, values = (bound.pointer(index) for index in self.step.inputs[1:])
-        outer, size, inner, count = prod(x[: self.axis]), x[self.axis], prod(x[self.axis + 1 :]), prod(indices)
-        checked = count if outer * inner else 0  # indices by which nothing is moved do not count
-        yield from self.launched(self.range, checked, [at, bound.status(self.step), size, count], bound)
-        sizes = [outer, size, inner, count]
-        target = bound.pointer(self.step.outputs[0])
-        yield from self.launched(self.add, outer * inner if count else 0, [at, values, target, *sizes], bound)
+        x, indices, values = (self.shape(kind, bound) for kind in self.inputs)
+        at, given = (bound.pointer(index) for index in self.step.inputs[1:])
+        checked = prod(indices) if prod(values) else 0  # indices by which nothing is moved do not count
+        yield from self.launched(self.range, checked, [at, bound.status(self.step), x[self.axis], prod(indices)], bound)
+        sizes = _sizes(x, indices, self.axis, self.along)
+        threads = sizes[0] * sizes[2] if prod(values) else 0
+        yield from self.launched(self.update, threads, [at, given, bound.pointer(self.step.outputs[0]), *sizes], bound)
+
+
+def _sizes(x: Sequence[int], indices: Sequence[int], axis: int, along: bool = False) -> list[int]:
+    """Positions before the axis, on it, behind it, and the number of indices that a thread walks."""
+    outer, size, inner = prod(x[:axis]), x[axis], prod(x[axis + 1 :])
+    return [outer, size, inner, indices[axis] if along else prod(indices)]
+
+
+class TakeLast(LoweredStep):
+    """`take_last`: what nothing reads any more is 0."""
+
+    def __init__(self, plan: Plan, step: Step, code: Code) -> None:
+        super().__init__(plan, step, code)
+        x, indices = self.inputs
+        self.checks = (in_range(step.op.name, x.shape[step.attrs["axis"]], step.origins),)
+        self.range = code.write(kernels.check_range(indices.dtype))
+        self.take = code.write(kernels.take_last(x.dtype, indices.dtype))
+
+    def listing(self) -> list[str]:
+        return [_written_text(name) for name in (self.range, self.take)]
+
+    def bind(self, bound: Bound) -> Iterator[Item]:
+        x, indices = (self.shape(kind, bound) for kind in self.inputs)
+        source, at = (bound.pointer(index) for index in self.step.inputs)
+        outer, size, inner, count = _sizes(x, indices, self.step.attrs["axis"])
+        taken = outer * inner * count
+        yield from self.launched(self.range, count if taken else 0, [at, bound.status(self.step), size, count], bound)
+        args = [at, source, bound.pointer(self.step.outputs[0]), outer, size, inner, count]
+        yield from self.launched(self.take, taken, args, bound)
 
 
 class CheckNumerics(PrintedStep):
@@ -107,13 +137,16 @@ def _written_text(name: str) -> str:
     return f"{name}<<<one thread per element, {BLOCK}>>>"
 
 
+SCATTERS = ("add_along_axis", "scatter_add", "scatter_max", "scatter_min", "scatter_multiply", "scatter_set")
+
 ROWS: dict[str, Callable[[Plan, Step, Code], Lowered]] = {
     "check_numerics": CheckNumerics,
     "copy": Copy,
     "fused": Fused,
     "fused_checked": Fused,
     "print": PrintValue,
-    "scatter_add": ScatterAdd,
+    **dict.fromkeys(SCATTERS, Scatter),
+    "take_last": TakeLast,
 }
 
 

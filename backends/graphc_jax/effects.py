@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir import dims
-from graphc.ops.indexing import require_range
+from graphc.ops.gather import checked_as, require_range
 from graphc.ops.structure import not_finite, print_value
 from graphc.plan.data import Plan, Step
 
@@ -30,15 +30,17 @@ def replay(plan: Plan, effects: Sequence[Effect], outputs: Sequence[Any], sizes:
             if nans or infinities:
                 size = dims.evaluate(plan.slots[step.inputs[0]].type.size, sizes)
                 raise not_finite(nans, infinities, size, step.attrs["message"], step.origins)
-        elif dims.evaluate(plan.slots[_moved(step)].type.size, sizes):
-            low, high = map(int, value)
-            require_range(low, high, _axis_size(plan, step, sizes), step.op.name, step.origins)
+        else:
+            _require_range(plan, step, value, sizes)
 
 
-def _moved(step: Step) -> int:
-    """The slot of what is moved by the indices of a step: where that is empty, they do not count."""
-    return step.outputs[0] if step.op.name == "take" else step.inputs[2]
-
-
-def _axis_size(plan: Plan, step: Step, sizes: Mapping[str, int]) -> int:
-    return dims.evaluate(plan.slots[step.inputs[0]].type.shape[step.attrs["axis"]], sizes)
+def _require_range(plan: Plan, step: Step, seen: np.ndarray, sizes: Mapping[str, int]) -> None:
+    """Holds the least and the largest index to their axis, unless they move nothing."""
+    if step.op.name == "positions":
+        size, moved = step.attrs["size"], step.attrs["used"]
+    else:
+        size = plan.slots[step.inputs[0]].type.shape[step.attrs["axis"]]
+        moved = plan.slots[step.outputs[0] if step.op.name.startswith("take") else step.inputs[2]].type.size
+    if dims.evaluate(moved, sizes):
+        low, high = map(int, seen)
+        require_range(low, high, dims.evaluate(size, sizes), checked_as(step.op.name, step.attrs), step.origins)

@@ -41,7 +41,7 @@ Row = Callable[[Step, Operands], str]
 
 UNARY = {
     "abs": "absolute", "bitwise_invert": "lax.bitwise_not", "ceil": "lax.ceil", "cos": "lax.cos", "erf": "lax.erf",
-    "exp": "lax.exp", "expm1": "lax.expm1", "floor": "lax.floor", "isfinite": "lax.is_finite", "log": "lax.log",
+    "exp": "lax.exp", "expm1": "lax.expm1", "floor": "lax.floor", "isfinite": "is_finite", "log": "lax.log",
     "log1p": "lax.log1p", "logical_not": "lax.bitwise_not", "negative": "lax.neg", "round": "round_half_even",
     "rsqrt": "lax.rsqrt", "sigmoid": "lax.logistic", "sign": "sign", "sin": "lax.sin", "sqrt": "lax.sqrt",
     "tanh": "lax.tanh", "trunc": "trunc",
@@ -100,29 +100,45 @@ def _astype(step: Step, o: Operands) -> str:
     return f"{function}({o.inputs[0]}, '{target}')"
 
 
+UPDATES = ("set", "multiply", "min", "max")
+
+
+def _scatter(update: str) -> Row:
+    return lambda step, o: f"scatter({', '.join(o.inputs)}, {o.attr('axis')}, {update!r})"
+
+
 ROWS: dict[str, Row] = {
     **{op: _elementwise(function) for op, function in {**UNARY, **BINARY}.items()},
     **{op: _reduce(function) for op, function in REDUCTIONS.items()},
     "add": _add,
+    "add_along_axis": _call("add_along_axis", "axis"),
     "argmax": _position("lax.argmax"),
     "argmin": _position("lax.argmin"),
     "astype": _astype,
     "broadcast_to": lambda step, o: f"spread({o.inputs[0]}, {o.shape})",
     "check_numerics": _call("check_numerics"),
     "concat": lambda step, o: f"lax.concatenate([{', '.join(o.inputs)}], {o.attr('axis')})",
-    "isinf": lambda step, o: f"lax.abs({o.inputs[0]}) == inf",
+    "complex": _elementwise("lax.complex"),
+    "conj": lambda step, o: f"lax.conj({o.inputs[0]})",
+    "imag": lambda step, o: f"lax.imag({o.inputs[0]})",
+    "isinf": lambda step, o: f"is_infinite({o.inputs[0]})",
     "isnan": lambda step, o: f"{o.inputs[0]} != {o.inputs[0]}",
     "matmul": lambda step, o: f"matmul({', '.join(o.inputs)}, '{o.precision}')",
     "pad": lambda step, o: f"lax.pad({', '.join(o.inputs)}, [(*width, 0) for width in {o.attr('pad_width')}])",
     "permute_dims": _call("lax.transpose", "axes"),
+    "positions": _call("positions", "size", "used"),
     "print": _itself,
+    "real": lambda step, o: f"lax.real({o.inputs[0]})",
     "relu": lambda step, o: f"lax.max({o.inputs[0]}, lax.full_like({o.inputs[0]}, 0))",
     "reshape": lambda step, o: f"lax.reshape({o.inputs[0]}, {o.shape})",
     "scatter_add": _call("scatter_add", "axis"),
+    **{f"scatter_{update}": _scatter(update) for update in UPDATES},
     "slice": _call("take_slice", "starts", "lengths", "steps"),
     "slice_update": _call("slice_update", "starts", "lengths", "steps"),
     "stop_gradient": _itself,
     "take": _call("take", "axis"),
+    "take_along_axis": _call("take_along_axis", "axis"),
+    "take_last": _call("take_last", "axis"),
 }
 
 
@@ -140,5 +156,8 @@ def is_known(op: OpDef) -> bool:
     return op.name in ROWS or op.array_fn is not None
 
 
-CHECKS = frozenset({"check_numerics", "scatter_add", "take"})
+CHECKS = frozenset(
+    {"add_along_axis", "check_numerics", "positions", "scatter_add", "take", "take_along_axis", "take_last"}
+    | {f"scatter_{update}" for update in UPDATES}
+)
 """Whose calls give three values: the result, what the error needs to know, and whether the check passed."""

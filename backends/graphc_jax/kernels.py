@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.opdef import OPS
+from graphc.ops.gather import along_axis
+
 
 Value = Any
 """An array of JAX, or its stand-in while a function is traced."""
@@ -103,6 +105,20 @@ def narrowed(jax: Any, x: Value, dtype: str) -> Value:
     return jax.lax.bitcast_convert_type(jax.lax.convert_element_type(x, "u" + dtype), dtype)
 
 
+def is_finite(jax: Any, x: Value) -> Value:
+    """Of complex numbers both parts."""
+    if x.dtype.kind == "c":
+        return jax.lax.is_finite(x.real) & jax.lax.is_finite(x.imag)
+    return jax.lax.is_finite(x)
+
+
+def is_infinite(jax: Any, x: Value) -> Value:
+    """Of complex numbers one part is enough."""
+    if x.dtype.kind == "c":
+        return is_infinite(jax, x.real) | is_infinite(jax, x.imag)
+    return jax.lax.abs(x) == math.inf
+
+
 def sign(jax: Any, x: Value) -> Value:
     """+0 for both zeros, where XLA keeps the sign."""
     return _choose(jax, x == 0, jax.lax.sign(x), 0)
@@ -121,7 +137,7 @@ def round_half_even(jax: Any, x: Value) -> Value:
 def power(jax: Any, x: Value, y: Value) -> Value:
     """Integers wrap around; their negative powers are truncated towards zero."""
     lax = jax.lax
-    if x.dtype.kind == "f":
+    if x.dtype.kind in "fc":
         return lax.pow(x, y)
     zero, one = _like(x, 0), _like(x, 1)
 
@@ -217,6 +233,64 @@ def scatter_add(jax: Any, x: Value, indices: Value, values: Value, axis: int) ->
     return x.at[where].add(values, mode="drop"), seen, ok
 
 
+def take_along_axis(jax: Any, x: Value, indices: Value, axis: int) -> tuple[Value, Value, Value]:
+    """Elements of x, each at a position of its own along an axis; the account as of `take`."""
+    seen, ok = _range(jax, indices, x.shape[axis], indices.shape)
+    if x.shape[axis] == 0 or 0 in indices.shape:
+        return jax.lax.full(indices.shape, 0, x.dtype), seen, ok
+    positions = _positions(jax, indices, x.shape[axis])
+    return jax.numpy.take_along_axis(x, positions, axis=axis, mode="clip"), seen, ok
+
+
+def add_along_axis(jax: Any, x: Value, indices: Value, values: Value, axis: int) -> tuple[Value, Value, Value]:
+    """x with values added where `take_along_axis` reads; the account as of `take`."""
+    seen, ok = _range(jax, indices, x.shape[axis], values.shape)
+    if x.shape[axis] == 0 or 0 in values.shape:
+        return x, seen, ok
+    places = along_axis(jax.numpy, _positions(jax, indices, x.shape[axis]), axis)
+    return x.at[places].add(values, mode="drop"), seen, ok
+
+
+def take_last(jax: Any, x: Value, indices: Value, axis: int) -> tuple[Value, Value, Value]:
+    """What `take` gives, but 0 for an index that a later one equals."""
+    taken, seen, ok = take(jax, x, indices, axis)
+    if x.shape[axis] == 0 or 0 in taken.shape:
+        return taken, seen, ok
+    last = _is_last(jax, _positions(jax, indices, x.shape[axis]), x.shape[axis])
+    last = jax.lax.broadcast_in_dim(last, taken.shape, range(axis, axis + indices.ndim))
+    return jax.lax.select(last, taken, jax.lax.full_like(taken, 0)), seen, ok
+
+
+def scatter(jax: Any, x: Value, indices: Value, values: Value, axis: int, update: str) -> tuple[Value, Value, Value]:
+    """x with values in place of its elements along an axis, or combined with them; the account as of `take`.
+
+    XLA promises no order for what is set: so only the last of equal indices stays within the axis.
+    """
+    seen, ok = _range(jax, indices, x.shape[axis], values.shape)
+    if x.shape[axis] == 0 or 0 in values.shape:
+        return x, seen, ok
+    positions = _positions(jax, indices, x.shape[axis])
+    if update == "set":
+        last = _is_last(jax, positions, x.shape[axis])
+        positions = jax.lax.select(last, positions, jax.lax.full_like(positions, x.shape[axis]))
+    part = x.at[(slice(None),) * axis + (positions,)]
+    return getattr(part, update)(values, mode="drop"), seen, ok
+
+
+def _is_last(jax: Any, positions: Value, size: int) -> Value:
+    """Which of the positions no later one equals."""
+    numbers = jax.numpy.arange(positions.size, dtype=np.int64).reshape(positions.shape)
+    writer = jax.numpy.zeros(size, np.int64).at[positions].max(numbers, mode="drop")
+    return jax.numpy.take(writer, positions, mode="clip") == numbers
+
+
+def positions(jax: Any, indices: Value, size: int, used: int) -> tuple[Value, Value, Value]:
+    """Indices into an axis as positions from 0 on; the account as of `take`."""
+    seen, ok = _range(jax, indices, size, (used,))
+    wide = jax.lax.convert_element_type(indices, np.int64)
+    return jax.lax.select(wide < 0, wide + _like(wide, size), wide), seen, ok
+
+
 def _range(jax: Any, indices: Value, size: int, moved: tuple[int, ...]) -> tuple[Value, Value]:
     """The least and the largest index, and whether they are in [-size, size), or nothing is moved by them."""
     if 0 in moved:
@@ -242,10 +316,10 @@ def _positions(jax: Any, indices: Value, size: int) -> Value:
 
 def check_numerics(jax: Any, x: Value) -> tuple[Value, Value, Value]:
     """x, how many NaNs and infinities it holds, and whether there are none."""
-    nans, infinities = x != x, abs(x) == math.inf
+    nans, infinities = x != x, is_infinite(jax, x)
     axes = tuple(range(x.ndim))
     counts = [jax.lax.reduce_sum(found.astype(np.int64), axes) for found in (nans, infinities)]
-    return x, jax.numpy.stack(counts), jax.lax.reduce_and(jax.lax.is_finite(x), axes)
+    return x, jax.numpy.stack(counts), jax.lax.reduce_and(is_finite(jax, x), axes)
 
 
 def all_of(jax: Any, *checks: Value) -> Value:
@@ -261,8 +335,9 @@ def keep_if(jax: Any, ok: Value, new: Value, old: Value) -> Value:
 KERNELS = {
     function.__name__: function
     for function in (
-        absolute, all_of, array_function, check_numerics, floor_divide, keep_if, matmul, narrowed, plus_zero, power,
-        remainder, round_half_even, scatter_add, sign, slice_update, spread, take, take_slice, total, trunc,
+        absolute, add_along_axis, all_of, array_function, check_numerics, floor_divide, is_finite, is_infinite, keep_if, matmul, narrowed,
+        plus_zero, positions, power, remainder, round_half_even, scatter, scatter_add, sign, slice_update, spread,
+        take, take_along_axis, take_last, take_slice, total, trunc,
     )
 }  # fmt: skip
 """What emitted code can name, each without its first argument."""

@@ -157,9 +157,17 @@ def _add_at(step: Step, o: Operands) -> list[Line]:
     return [*copy, Line(f"add_at_for({values})", (moved[0], indices, moved[1]))]
 
 
+def _scatter(update: str) -> Row:
+    def row(step: Step, o: Operands) -> list[Line]:
+        return [Line("scatter_into", (o.output, *o.inputs, o.attr("axis"), repr(update), o.origins()))]
+
+    return row
+
+
 ROWS: dict[str, Row] = {
     **{op: _ufunc(name) for op, name in UFUNCS.items()},
     **{op: _reduce(name) for op, name in _REDUCTIONS.items()},
+    "add_along_axis": _kernel("add_along_into", "axis", origins=True),
     "add_at": _add_at,
     "argmax": _position("argmax"),
     "argmin": _position("argmin"),
@@ -171,14 +179,18 @@ ROWS: dict[str, Row] = {
     "erf": lambda step, o: [Line("erf_into", (o.output, *o.inputs, o.bound(step.op.array_fn, "erf")))],
     "matmul": _ufunc("matmul"),
     "pad": _kernel("pad_into", "pad_width"),
+    "positions": _kernel("positions_into", "size", "used", "axis", origins=True),
     "pow": _pow,
     "print": _kernel("print_into", "label"),
     "relu": _relu,
     "reshape": _kernel("reshape_into"),
     "rsqrt": _rsqrt,
+    **{f"scatter_{update}": _scatter(update) for update in ("set", *kernels.UPDATES)},
     "sigmoid": _sigmoid,
     "slice_update": _kernel("slice_update_into", "starts", "lengths", "steps"),
     "take": _kernel("take_into", "axis", origins=True),
+    "take_along_axis": _kernel("take_along_into", "axis", origins=True),
+    "take_last": _kernel("take_last_into", "axis", origins=True),
     "where": _where,
 }
 """Ops whose code is not `_fallback`."""
@@ -205,10 +217,15 @@ OVERWRITES = {
 """Ufuncs read an element before they write it, so the result may replace an operand of its shape and width."""
 
 ALLOCATES = {
+    "add_along_axis": "np.add.at buffers its indices",
     "add_at": "np.add.at buffers its indices",
     "erf": "evaluated in blocks",
     "pow": "of integers: NumPy has no function for negative exponents",
+    "positions": "a mask of the negative ones",
     "print": "formats the value",
+    **{f"scatter_{update}": "NumPy buffers the indices" for update in ("set", *kernels.UPDATES)},
+    "take_along_axis": "NumPy has no function that writes into given memory",
+    "take_last": "finds the last of equal indices",
 }
 """Ops that allocate while they run, beside the arena."""
 
@@ -221,6 +238,7 @@ NAMESPACE: dict[str, Any] = {
             "concatenate",
             "copyto",
             "empty",
+            "logaddexp",
             "matmul",
             "moveaxis",
             "power",

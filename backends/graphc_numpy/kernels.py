@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import Origins
-from graphc.ops.indexing import numpy_slices, require_range
+from graphc.ops.gather import along_axis, require_range
+from graphc.ops.scatter import in_order, is_last
+from graphc.ops.slicing import numpy_slices
 from graphc.ops.special import SINGLE_P, SINGLE_Q
 from graphc.ops.structure import numerics_error, print_value
 
@@ -82,6 +84,58 @@ def take_into(out: Array, x: Array, indices: Array, axis: int, origins: Origins)
     if out.size:
         check_range(indices, x.shape[axis], "take", origins)
         np.take(x, indices, axis, out, "wrap")
+
+
+def take_along_into(out: Array, x: Array, indices: Array, axis: int, origins: Origins) -> None:
+    """Elements of x, each at a position of its own along an axis."""
+    if out.size:
+        check_range(indices, x.shape[axis], "take_along_axis", origins)
+        np.copyto(out, x[along_axis(np, indices, axis)])
+
+
+def add_along_into(out: Array, x: Array, indices: Array, values: Array, axis: int, origins: Origins) -> None:
+    """x with values added where `take_along_axis` reads."""
+    np.copyto(out, x)
+    if values.size:
+        check_range(indices, x.shape[axis], "add_along_axis", origins)
+        np.add.at(out, along_axis(np, indices, axis), values)
+
+
+def take_last_into(out: Array, x: Array, indices: Array, axis: int, origins: Origins) -> None:
+    """Slices of x along an axis, zeros for an index that a later one equals."""
+    if out.size:
+        check_range(indices, x.shape[axis], "take_last", origins)
+        np.take(x, indices, axis, out, "wrap")
+        last = is_last(np, indices, x.shape[axis])
+        np.copyto(out, out.dtype.type(0), where=~last.reshape(last.shape + (1,) * (x.ndim - 1 - axis)))
+
+
+def scatter_into(out: Array, x: Array, indices: Array, values: Array, axis: int, update: str, origins: Origins) -> None:
+    """x with values in place of its elements at positions along an axis, or combined with them by a ufunc."""
+    np.copyto(out, x)
+    if not values.size:
+        return
+    check_range(indices, x.shape[axis], f"scatter_{update}", origins)
+    before = (slice(None),) * axis
+    if update == "set":
+        row, parts = in_order(np, indices, values, axis)
+        out[(*before, row)] = parts
+    else:
+        UPDATES[update].at(out, (*before, indices), values)
+
+
+UPDATES = {"multiply": np.multiply, "min": np.minimum, "max": np.maximum}
+
+
+def positions_into(out: Array, indices: Array, size: int, used: int, axis: int, origins: Origins) -> None:
+    """Indices into an axis as positions from 0 on."""
+    if not used or not indices.size:
+        out.fill(0)
+        return
+    check_range(indices, size, f"axis {axis}", origins)
+    np.copyto(out, indices, casting="unsafe")
+    if out.min() < 0:
+        np.add(out, size, out, where=out < 0)
 
 
 def checked_into(out: Array, indices: Array, size: int, used: int, origins: Origins) -> None:

@@ -16,6 +16,7 @@ from graphc.errors import (
     StaticGraphError,
     user_origins,
 )
+from graphc.ir.at import At
 from graphc.ir.dims import Dim, Guard, Shape, take_guards
 from graphc.ir.dtype import DType
 from graphc.ir.foreign import numpy_function, numpy_ufunc, unknown_attribute
@@ -126,7 +127,7 @@ class Tensor:
             "a tensor is immutable: its elements cannot be set",
             expected="a new tensor",
             got=f"an attempt to change {self!r}",
-            fix="choose between elements with gc.where(mask, new, t); a new value of a variable: gc.assign(v, value)",
+            fix="t.at[index].set(value) is t with a part replaced; a new value of a variable: gc.assign(v, value)",
         )
 
     if not TYPE_CHECKING:  # for a type checker, every attribute would exist
@@ -194,6 +195,11 @@ class Tensor:
         """The last two axes exchanged."""
         return _call("matrix_transpose", self)
 
+    @property
+    def at(self) -> At:
+        """Updates of a part: `x.at[index].set(value)`, `.add`, `.multiply`, `.min` and `.max` give a new tensor."""
+        return At(self)
+
     def astype(self, dtype: Any) -> Tensor:
         """The elements converted to another dtype."""
         return _call("astype", self, dtype)
@@ -224,7 +230,7 @@ class Tensor:
         self._no_value("int() cannot convert it", "a number", _FETCH)
 
     def __index__(self) -> NoReturn:
-        fix = f"gather with gc.take(x, t, axis=0), or {_FETCH}"
+        fix = f"x[t] takes positions that are computed, or {_FETCH}"
         self._no_value("it cannot serve as a Python integer", "an int", fix)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:

@@ -13,6 +13,8 @@ LAYOUT = frozenset(
     {"broadcast_to", "concat", "pad", "permute_dims", "reshape", "slice", "slice_update", "stop_gradient"}
 )
 """Ops whose results are elements of their operands, in other places."""
+GATHERS = frozenset({"positions", "take", "take_along_axis"})
+"""Ops that check indices; all elements of them must be used."""
 KEEP_ORDER = frozenset({"broadcast_to", "reshape", "stop_gradient"})  # may be members; the others read what is outside
 
 ORDER = "its elements are needed in another order, when all are there"
@@ -79,7 +81,7 @@ def level_in(group: Group, node: Tensor, operand: Tensor, capabilities: Capabili
         return _reduced_level(group, node, operand)
     if node.op.name in LAYOUT - KEEP_ORDER:
         return ORDER
-    if node.op.name == "take" and (operand is node.inputs[0] or not full):
+    if node.op.name in ("take", "take_along_axis") and (operand is node.inputs[0] or not full):
         return "all of it must be there before elements are picked"
     here, there = without_ones(operand.shape), without_ones(node.shape)
     if here == there:

@@ -19,6 +19,7 @@ from graphc.ir.opdef import Kind
 from graphc.ir.tensor import Tensor
 from graphc.lowering.group import (
     FLAT,
+    GATHERS,
     KEEP_ORDER,
     LAYOUT,
     ORDER,
@@ -97,7 +98,7 @@ class Grouping:
         """Why a node is in no group, or nothing."""
         op = node.op
         ability = {Kind.ELEMENTWISE: "elementwise", Kind.REDUCTION: "reduction"}.get(op.kind)
-        ability = "layout" if op.name in LAYOUT else "gather" if op.name == "take" else ability
+        ability = "layout" if op.name in LAYOUT else "gather" if op.name in GATHERS else ability
         if ability is None:
             return f"{op.name} is a step of its own"
         if ability not in self.capabilities.fuses:
@@ -194,7 +195,7 @@ class Grouping:
 
     def _is_uneven(self, node: Tensor, groups: Sequence[Group]) -> bool:
         """Whether a node reads something from outside of its groups in another way than element by element."""
-        if node.op.name == "take" or (node.op.name in LAYOUT and node.op.name not in KEEP_ORDER):
+        if node.op.name in ("take", "take_along_axis") or (node.op.name in LAYOUT and node.op.name not in KEEP_ORDER):
             return True
         there = without_ones(node.inputs[0].shape if node.op.name in KEEP_ORDER else node.shape)
         outside = [operand for operand in self._outside(node, groups) if not is_number(operand)]

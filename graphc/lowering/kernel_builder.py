@@ -20,6 +20,7 @@ from graphc.ir import dims
 from graphc.ir.graph import Graph
 from graphc.ir.opdef import Kind
 from graphc.ir.tensor import Tensor
+from graphc.lowering.group import GATHERS
 from graphc.lowering.index import Index, Ranges, linear
 from graphc.lowering.kernel import Kernel
 from graphc.lowering.kernel_axes import collapse_axes
@@ -176,7 +177,7 @@ def _require_whole_gathers(body: Graph) -> None:
     for node in reversed(body.nodes):
         if node in whole:
             whole.update(_wholly_read(node))
-        elif node.op.name == "take" and node not in given:
+        elif node.op.name in GATHERS and node not in given:
             message = "not all elements of a gather are used: some positions would go unchecked"
             raise InternalError(message, got=repr(node), origins=node.origins)
 
@@ -185,4 +186,4 @@ def _wholly_read(node: Tensor) -> tuple[Tensor, ...]:
     """The inputs of which every element is read when all elements of a node are."""
     if node.op.name == "slice":
         return node.inputs if node.shape == node.inputs[0].shape else ()
-    return node.inputs[1:] if node.op.name in ("slice_update", "take") else node.inputs
+    return node.inputs[1:] if node.op.name in ("slice_update", "take", "take_along_axis") else node.inputs

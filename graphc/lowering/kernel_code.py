@@ -26,6 +26,7 @@ from graphc.lowering.kernel import (
     Store,
     value_symbol,
 )
+from graphc.ops.gather import checked_as
 
 _NO_DEST = -1
 
@@ -111,7 +112,7 @@ class Code:
         """Reports a position that a gather reads out of range."""
         if node not in self._check_numbers:
             self._check_numbers[node] = len(self.checks)
-            self.checks.append(RangeCheck(node.op.name, size, node.origins))
+            self.checks.append(RangeCheck(checked_as(node.op.name, node.attrs), size, node.origins))
         self._bodies[stage].append(Check(self._check_numbers[node], ok, value))
 
     def stages(self) -> tuple[Stage, ...]:

@@ -150,8 +150,39 @@ def _take(code: Code, d: Demand) -> Read:
     source, positions = d.node.inputs
     axis: int = d.node.attrs["axis"]
     stop = axis + positions.ndim
-    size, stage = source.shape[axis], d.stage
     position = yield d.of(positions, d.at[axis:stop])
+    symbol, ok = _checked(code, d, position, positions, source.shape[axis])
+    return (yield _within(code, d.of(source, (*d.at[:axis], symbol, *d.at[stop:])), ok))
+
+
+def _take_along_axis(code: Code, d: Demand) -> Read:
+    """The same with a position for each element."""
+    source, positions = d.node.inputs
+    axis: int = d.node.attrs["axis"]
+    position = yield d.of(positions, d.at)
+    symbol, ok = _checked(code, d, position, positions, source.shape[axis])
+    return (yield _within(code, d.of(source, (*d.at[:axis], symbol, *d.at[axis + 1 :])), ok))
+
+
+def _positions(code: Code, d: Demand) -> Read:
+    """Indices that are computed with; they do not count where nothing is read by them."""
+    (indices,) = d.node.inputs
+    position = yield d.of(indices, d.at)
+    idle = code.compute(d.stage, bool_, "equal", code.integer(d.stage, d.node.attrs["used"]), code.integer(d.stage, 0))
+    return _wrapped(code, d, position, indices, d.node.attrs["size"], idle)[0]
+
+
+def _checked(code: Code, d: Demand, position: int, positions: Tensor, size: Dim) -> tuple[Dim, int]:
+    """A position as an index from 0 on, and whether it is in range."""
+    wrapped, ok = _wrapped(code, d, position, positions, size)
+    return code.ranges.declare(value_symbol(wrapped), size), ok
+
+
+def _wrapped(
+    code: Code, d: Demand, position: int, positions: Tensor, size: Dim, idle: int | None = None
+) -> tuple[int, int]:
+    """A position from 0 on, and whether it is in range: if not, that is reported, unless idle."""
+    stage = d.stage
     if positions.dtype is not int64:
         position = code.compute(stage, int64, "astype", position)
     count = code.integer(stage, size)
@@ -165,13 +196,12 @@ def _take(code: Code, d: Demand) -> Read:
         negative = code.compute(stage, bool_, "less", position, zero)
         wrapped = code.compute(stage, int64, "where", negative, from_end, position)
     ok = code.compute(stage, bool_, "logical_and", ok, code.compute(stage, bool_, "greater_equal", position, least))
-    reported = ok
+    reported = ok if idle is None else code.compute(stage, bool_, "logical_or", idle, ok)
     if d.when is not None:
         unread = code.compute(stage, bool_, "logical_not", d.when)
-        reported = code.compute(stage, bool_, "logical_or", unread, ok)
+        reported = code.compute(stage, bool_, "logical_or", unread, reported)
     code.check(stage, d.node, size, reported, position)
-    symbol = code.ranges.declare(value_symbol(wrapped), size)
-    return (yield _within(code, d.of(source, (*d.at[:axis], symbol, *d.at[stop:])), ok))
+    return wrapped, ok
 
 
 def _choose(code: Code, d: Demand, inside: int | None, this: Demand, other: Demand) -> Read:
@@ -197,11 +227,13 @@ _READS: dict[str, Callable[[Code, Demand], Read]] = {
     "concat": _concat,
     "pad": _pad,
     "permute_dims": _permute_dims,
+    "positions": _positions,
     "reshape": _reshape,
     "slice": _slice,
     "slice_update": _slice_update,
     "stop_gradient": _same,
     "take": _take,
+    "take_along_axis": _take_along_axis,
 }
 SCALARS: dict[str, Callable[[Code, Tensor, int], int]] = {"constant": _constant, "dim_value": _dim_value}
 """Nodes that need nothing of others: (code, node, stage) → the number of the value."""

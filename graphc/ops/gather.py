@@ -1,0 +1,355 @@
+"""Reading at computed positions, and the additions that are its transposes."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import NO_ORIGINS, ArgumentError, DTypeError, Origins, OutOfRangeError, ShapeError
+from graphc.ir import dims
+from graphc.ir.dims import Dim, Shape
+from graphc.ir.dtype import NUMERIC, as_dtype, float32, int64
+from graphc.ir.opdef import Kind, Trait, public
+from graphc.ir.tensor import Tensor, apply
+from graphc.ir.types import TensorType
+from graphc.ops.define import TensorLike, as_shape, as_tensor, convert, define, index_operand, normalise_axis
+from graphc.ops.layout import broadcast_to, expand_dims
+from graphc.ops.sources import arange, zeros
+
+# --- positions out of range ---------------------------------------------------------------------------------
+
+
+def require_range(low: int, high: int, size: int, what: str, origins: Origins) -> None:
+    """Holds the least and the largest index to their axis.
+
+    Raises:
+        OutOfRangeError: one is outside of [-size, size).
+    """
+    if low < -size or high >= size:
+        raise out_of_range(low, high, size, what, origins)
+
+
+def out_of_range(low: int, high: int, size: int, what: str, origins: Origins) -> OutOfRangeError:
+    """The error for indices from `low` to `high`, of which one at least is out of range."""
+    return OutOfRangeError(
+        f"{what}: an index is out of range",
+        expected=f"indices from {-size} to {size - 1}" if size else "no index: the axis is empty",
+        got=f"indices from {low} to {high}",
+        fix="look for wrong labels or ids in what is fed; gc.clip keeps indices in range",
+        origins=origins,
+    )
+
+
+def checked_as(op: str, attrs: Mapping[str, Any]) -> str:
+    """What an op that checks indices is called in the error."""
+    return f"axis {attrs['axis']}" if op == "positions" else op
+
+
+def _require_integers(what: str, indices: TensorType) -> None:
+    if indices.dtype.kind not in ("int", "uint"):
+        raise DTypeError(f"{what}: indices are integers")
+
+
+# --- take, scatter_add: whole slices along one axis ---------------------------------------------------------
+
+
+def _take_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    operand, indices = types
+    _require_integers("take", indices)
+    return TensorType(operand.dtype, taken_shape(operand.shape, indices.shape, attrs["axis"]))
+
+
+def taken_shape(shape: Shape, indices: Shape, axis: int) -> Shape:
+    """The shape of what is taken along an axis: that of the indices takes its place."""
+    return shape[:axis] + indices + shape[axis + 1 :]
+
+
+def _take_vjp(ct: Tensor, node: Tensor) -> Tensor:
+    x, indices = node.inputs
+    return scatter_add(zeros(x.shape, dtype=ct.dtype), indices, ct, axis=node.attrs["axis"])
+
+
+def _take(xp: Any, x: Any, indices: Any, axis: int) -> Any:
+    shape = taken_shape(x.shape, indices.shape, axis)
+    return xp.zeros(shape, x.dtype) if 0 in shape else xp.take(x, indices, axis=axis)  # reads nothing: no index counts
+
+
+TAKE = define(
+    "take",
+    Kind.INDEXING,
+    _take_type,
+    (_take_vjp, None),
+    array_fn=_take,
+    traits=[Trait.CAN_FAIL],
+)
+
+
+@public
+def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> Tensor:
+    """The slices of x at some positions along an axis; negative positions count from the end.
+
+    Args:
+        x: any tensor.
+        indices: integers of any shape, which takes the place of the axis.
+        axis: needed unless x has one axis.
+
+    Raises:
+        OutOfRangeError: when it runs, if a position is out of range.
+    """
+    node, positions = as_tensor(x), index_operand(indices, "take")
+    if axis is None and node.ndim != 1:
+        raise ArgumentError(
+            "take: the axis must be named for a tensor with other than one axis",
+            expected="axis=, unless the tensor is a vector",
+            got=str(node.type),
+            fix="gc.take(x, indices, axis=0) takes rows",
+        )
+    return apply(TAKE, (node, positions), axis=normalise_axis(0 if axis is None else axis, node.ndim))
+
+
+def scattered_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    """The type of x after an update at positions along an axis by values that look like what `take` gives."""
+    operand, indices, values = types
+    _require_integers("an update", indices)
+    wanted = taken_shape(operand.shape, indices.shape, attrs["axis"])
+    if len(wanted) != values.ndim or values.dtype is not operand.dtype:
+        raise ShapeError(
+            "the values must look like what take gives", expected=f"{operand.dtype}{dims.shape_text(wanted)}"
+        )
+    for mine, other in zip(values.shape, wanted, strict=True):
+        dims.require_equal(mine, other, "the values must look like what take gives")
+    return operand
+
+
+def _scatter_add(xp: Any, x: Any, indices: Any, values: Any, axis: int) -> Any:
+    result = xp.array(x, copy=True)
+    if values.size:
+        xp.add.at(result, (builtins.slice(None),) * axis + (indices,), values)
+    return result
+
+
+SCATTER_ADD = define(
+    "scatter_add",
+    Kind.INDEXING,
+    scattered_type,
+    (
+        lambda ct, node: ct,
+        None,
+        lambda ct, node: take(ct, node.inputs[1], axis=node.attrs["axis"]),
+    ),
+    dtypes=NUMERIC,
+    array_fn=_scatter_add,
+    traits=[Trait.CAN_FAIL],
+)
+
+
+@public
+def scatter_add(x: TensorLike, indices: TensorLike, values: TensorLike, /, *, axis: int = 0) -> Tensor:
+    """x with values added at some positions along an axis; what meets at one position adds up.
+
+    Args:
+        x: any tensor of numbers.
+        indices: integers of any shape; negative positions count from the end.
+        values: as `take(x, indices, axis=axis)` would be shaped, or broadcast to it.
+        axis: the axis that the positions count along.
+
+    Raises:
+        OutOfRangeError: when it runs, if a position is out of range.
+    """
+    node, positions = as_tensor(x), index_operand(indices, "scatter_add")
+    axis = normalise_axis(axis, node.ndim)
+    shape = taken_shape(node.shape, positions.shape, axis)
+    return apply(SCATTER_ADD, (node, positions, broadcast_to(convert(values, node.dtype), shape)), axis=axis)
+
+
+# --- take_along_axis: a position for each element -----------------------------------------------------------
+
+
+def _require_along(operand: TensorType, indices: TensorType, axis: int) -> None:
+    """Holds two types for equal in all axes but one."""
+    if operand.ndim != indices.ndim:
+        raise ShapeError("x and the indices have different numbers of axes")
+    for number, (mine, other) in enumerate(zip(operand.shape, indices.shape, strict=True)):
+        if number != axis:
+            dims.require_equal(mine, other, f"x and the indices differ along axis {number}")
+
+
+def _along_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    operand, indices = types
+    _require_integers("take_along_axis", indices)
+    _require_along(operand, indices, attrs["axis"])
+    return TensorType(operand.dtype, indices.shape)
+
+
+def _take_along_vjp(ct: Tensor, node: Tensor) -> Tensor:
+    x, indices = node.inputs
+    return add_along_axis(zeros(x.shape, dtype=ct.dtype), indices, ct, axis=node.attrs["axis"])
+
+
+def _take_along(xp: Any, x: Any, indices: Any, axis: int) -> Any:
+    if 0 in indices.shape:
+        return xp.zeros(indices.shape, x.dtype)
+    return xp.take_along_axis(x, indices, axis=axis)
+
+
+TAKE_ALONG_AXIS = define(
+    "take_along_axis",
+    Kind.INDEXING,
+    _along_type,
+    (_take_along_vjp, None),
+    array_fn=_take_along,
+    traits=[Trait.CAN_FAIL],
+)
+
+
+@public
+def take_along_axis(x: TensorLike, indices: TensorLike, /, *, axis: int = -1) -> Tensor:
+    """The elements of x at positions along an axis, with positions of its own for each place on the other axes.
+
+    Args:
+        x: any tensor.
+        indices: integers with as many axes as x, such as `argsort` gives; the other axes broadcast with those of x.
+            Negative positions count from the end.
+        axis: the axis that the positions count along.
+
+    Raises:
+        OutOfRangeError: when it runs, if a position is out of range.
+    """
+    node, positions = as_tensor(x), index_operand(indices, "take_along_axis")
+    if node.ndim != positions.ndim:
+        raise ShapeError(
+            "take_along_axis: x and the indices have different numbers of axes",
+            expected=f"indices with {node.ndim} axes, as x has",
+            got=f"x: {node.type}, indices: {positions.type}",
+            fix="give the indices an axis: gc.expand_dims(indices, axis); whole slices: gc.take(x, indices, axis=0)",
+        )
+    axis = normalise_axis(axis, node.ndim)
+    others = tuple(_common_size(*pair, axis=number) for number, pair in _pairs(node, positions) if number != axis)
+    shapes = [(*others[:axis], each.shape[axis], *others[axis:]) for each in (node, positions)]
+    return apply(TAKE_ALONG_AXIS, (broadcast_to(node, shapes[0]), broadcast_to(positions, shapes[1])), axis=axis)
+
+
+def _pairs(node: Tensor, positions: Tensor) -> list[tuple[int, tuple[Dim, Dim]]]:
+    return list(enumerate(zip(node.shape, positions.shape, strict=True)))
+
+
+def _common_size(mine: Dim, other: Dim, *, axis: int) -> Dim:
+    """The size that two broadcast to; whether two symbols are equal is left to `broadcast_to`.
+
+    Raises:
+        ShapeError: they are numbers of which neither is 1, and differ.
+    """
+    if isinstance(mine - other, int) and mine != other and 1 not in (mine, other):
+        raise ShapeError(
+            f"take_along_axis: x and the indices differ along axis {axis}",
+            expected="sizes that are equal or 1 on each axis but the one that the positions count along",
+            got=f"{mine} and {other}",
+            fix="give the indices the sizes of x there, or 1; whole slices: gc.take(x, indices, axis=0)",
+        )
+    return other if mine == 1 else mine
+
+
+def _added_along_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    operand, indices, values = types
+    _require_integers("add_along_axis", indices)
+    _require_along(operand, indices, attrs["axis"])
+    if values.ndim != indices.ndim or values.dtype is not operand.dtype:
+        raise ShapeError("one value of the dtype of x per index is needed")
+    for mine, other in zip(values.shape, indices.shape, strict=True):
+        dims.require_equal(mine, other, "one value per index is needed")
+    return operand
+
+
+def along_axis(xp: Any, indices: Any, axis: int) -> tuple[Any, ...]:
+    """An index for each axis of the array that `take_along_axis` reads with these indices."""
+    rank = indices.ndim
+    places = [
+        xp.reshape(xp.arange(size), tuple(-1 if other == number else 1 for other in range(rank)))
+        for number, size in enumerate(indices.shape)
+    ]
+    return (*places[:axis], indices, *places[axis + 1 :])
+
+
+def _add_along(xp: Any, x: Any, indices: Any, values: Any, axis: int) -> Any:
+    result = xp.array(x, copy=True)
+    if values.size:
+        xp.add.at(result, along_axis(xp, indices, axis), values)
+    return result
+
+
+ADD_ALONG_AXIS = define(
+    "add_along_axis",
+    Kind.INDEXING,
+    _added_along_type,
+    (
+        lambda ct, node: ct,
+        None,
+        lambda ct, node: take_along_axis(ct, node.inputs[1], axis=node.attrs["axis"]),
+    ),
+    dtypes=NUMERIC,
+    array_fn=_add_along,
+    traits=[Trait.CAN_FAIL],
+)
+
+
+def add_along_axis(x: Tensor, indices: Tensor, values: Tensor, *, axis: int) -> Tensor:
+    """x with values added where `take_along_axis(x, indices, axis=axis)` reads."""
+    return apply(ADD_ALONG_AXIS, (x, indices, values), axis=axis)
+
+
+# --- positions: indices that are computed with, checked axis by axis ----------------------------------------
+
+
+def _positions_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    (indices,) = types
+    _require_integers("an index", indices)
+    return TensorType(int64, indices.shape)
+
+
+def _positions(xp: Any, indices: Any, size: int, used: int, axis: int) -> Any:
+    if not used or not indices.size:
+        return xp.zeros(indices.shape, xp.int64)
+    require_range(int(indices.min()), int(indices.max()), size, f"axis {axis}", NO_ORIGINS)  # the interpreter knows
+    wide = indices.astype(xp.int64)
+    return xp.where(wide < 0, wide + size, wide)
+
+
+POSITIONS = define(
+    "positions",
+    Kind.INDEXING,
+    _positions_type,
+    (None,),
+    array_fn=_positions,
+    traits=[Trait.CAN_FAIL],
+)
+"""Indices into an axis of a size as positions from 0 on. A run in which one is out of range fails, unless nothing is
+`used`, which is the number of elements that they move."""
+
+
+# --- one_hot ------------------------------------------------------------------------------------------------
+
+
+@public
+def one_hot(indices: TensorLike, depth: int, /, *, dtype: Any = float32) -> Tensor:
+    """Ones at the given positions along a new last axis of size `depth`; all zeros for one out of range.
+
+    Args:
+        indices: integers of any shape.
+        depth: the number of classes.
+        dtype: of the ones and zeros.
+    """
+    positions = index_operand(indices, "one_hot")
+    (classes,) = as_shape(depth)
+    if not isinstance(classes, int):
+        raise ArgumentError(
+            "one_hot: the number of classes must be static",
+            expected="an int >= 0",
+            got=repr(depth),
+            fix="write the number: a size that is known only when the graph runs cannot be one",
+        )
+    if depth > np.iinfo(positions.dtype.numpy).max:
+        positions = convert(positions, int64)  # its dtype cannot count the classes
+    return convert(expand_dims(positions, -1) == arange(depth, dtype=positions.dtype), as_dtype(dtype))
