@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from graphc.ir.dims import Dim
-from graphc.ir.dtype import ANY, DType
+from graphc.ir.dtype import ANY, BOOL, NUMERIC, DType
 from graphc.ir.opdef import OpDef
 from graphc.ir.types import TensorType
 
@@ -37,6 +37,8 @@ class Capabilities(NamedTuple):
         name: as a user writes it, for example `"numpy"`.
         granularity: `"step"`: it runs the plan step by step in an arena; `"graph"`: it takes the whole graph.
         dtypes: what it can store and compute.
+        ops: what it runs besides; at least the core (`ops/decompositions.py`). Others come decomposed, if that can be.
+            `None`: whatever has an array function.
         claims: composites that it runs whole.
         views: layout ops that cost nothing: the result is a view of the operand.
         overwrites: op → positions of the operands whose memory the result may take over, element by element.
@@ -58,7 +60,8 @@ class Capabilities(NamedTuple):
 
     name: str
     granularity: str = "step"
-    dtypes: frozenset[DType] = ANY
+    dtypes: frozenset[DType] = BOOL | NUMERIC
+    ops: frozenset[str] | None = None
     claims: frozenset[str] = frozenset()
     views: frozenset[str] = frozenset()
     overwrites: Mapping[str, tuple[int, ...]] = MappingProxyType({})
@@ -72,4 +75,4 @@ class Capabilities(NamedTuple):
     scratch: Callable[[OpDef, Mapping[str, Any], Sequence[TensorType], Mapping[int, int]], Dim] | None = None
 
 
-REFERENCE = Capabilities("reference", granularity="graph", exact=True)
+REFERENCE = Capabilities("reference", granularity="graph", dtypes=ANY, exact=True)
