@@ -1,4 +1,4 @@
-"""The command line: `graphc backends`, `graphc info`, `graphc bench`."""
+"""The command line: `graphc backends`, `graphc info`, `graphc bench`, `graphc conformance`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 
 import graphc
 from graphc import benchmark, options
+from graphc.conformance import kit
 from graphc.errors import GraphcError, unknown_name
 from graphc.lowering import registry
 
@@ -29,6 +30,27 @@ _DRIVER = Path("/proc/driver/nvidia")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
+    given = _arguments(sys.argv[1:] if argv is None else argv)
+    status = 0
+    try:
+        if given.command == "conformance":
+            status, lines = _conformance(given)
+        else:
+            lines = (
+                _bench(given) if given.command == "bench" else {"backends": _backends, "info": _info}[given.command]()
+            )
+    except GraphcError as error:
+        if given.command in ("backends", "info"):
+            raise
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the reason of another package's backend may be any text
+    sys.stdout.write("\n".join(lines) + "\n")
+    return status
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="graphc", description="A static computation-graph compiler.")
     parser.add_argument("--version", action="version", version=f"graphc {graphc.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -41,29 +63,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--size", action="append", default=[], metavar="NAME=N", type=_size, help="of a symbolic dimension"
     )
     bench.add_argument("--seconds", type=float, default=1.0, help="for the timings of each backend (default: 1)")
-    given = parser.parse_args(_require_command(parser, argv, commands.choices))
-    try:
-        lines = _bench(given) if given.command == "bench" else {"backends": _backends, "info": _info}[given.command]()
-    except GraphcError as error:
-        if given.command != "bench":
-            raise
-        sys.stderr.write(f"{error}\n")
-        return 1
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # the reason of another package's backend may be any text
-    sys.stdout.write("\n".join(lines) + "\n")
-    return 0
+    kit = commands.add_parser("conformance", help="hold a backend to the answers that graphc promises")
+    kit.add_argument("backend", metavar="NAME", help="as `graphc backends` lists it")
+    kit.add_argument(
+        "--family", action="append", default=[], help="only this family of ops; may be given several times"
+    )
+    kit.add_argument("--row", action="append", default=[], help="only this function; may be given several times")
+    _require_command(parser, argv, commands.choices)
+    return parser.parse_args(argv)
 
 
-def _require_command(
-    parser: argparse.ArgumentParser, argv: Sequence[str] | None, known: Iterable[str]
-) -> Sequence[str]:
-    """The arguments, unless they begin with a word that is no command."""
-    given = sys.argv[1:] if argv is None else argv
+def _require_command(parser: argparse.ArgumentParser, given: Sequence[str], known: Iterable[str]) -> None:
+    """Ends with a suggestion if the arguments begin with a word that is no command."""
     if given and not given[0].startswith("-") and given[0] not in known:
         error = unknown_name("command", given[0], list(known))
         parser.error(f"{error.message}: {error.fix if 'did you' in str(error.fix) else error.expected}")
-    return given
 
 
 def _backends() -> list[str]:
@@ -127,6 +141,14 @@ def _bench(given: argparse.Namespace) -> list[str]:
         "median of 15 rounds; ± is half of the range between their quartiles; a call takes and returns NumPy arrays"
     ]
     return [*_aligned(whole), *failed, "", f"fed: {feeds}", *asked, *notes]
+
+
+def _conformance(given: argparse.Namespace) -> tuple[int, list[str]]:
+    """The scoreboard; the status is 1 if something failed."""
+    score = kit.Score()
+    for result in kit.run(given.backend, given.family, given.row):
+        score.add(result)
+    return int(bool(score.failures)), score.lines(lambda result: kit.reproducer(result, given.backend))
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

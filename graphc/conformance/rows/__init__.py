@@ -7,6 +7,7 @@ from graphc.conformance.rows import (
     activation,
     arithmetic,
     comparison,
+    complex,
     contraction,
     exponential,
     indexing,
@@ -18,17 +19,20 @@ from graphc.conformance.rows import (
 )
 from graphc.conformance.table import Row
 
-ROWS: tuple[Row, ...] = (
-    *arithmetic.ROWS,
-    *comparison.ROWS,
-    *exponential.ROWS,
-    *special.ROWS,
-    *activation.ROWS,
-    *reductions.ROWS,
-    *contraction.ROWS,
-    *layout.ROWS,
-    *indexing.ROWS,
-    *structure.ROWS,
-    *sources.ROWS,
+_MODULES = (
+    arithmetic,
+    comparison,
+    complex,
+    exponential,
+    special,
+    activation,
+    reductions,
+    contraction,
+    layout,
+    indexing,
+    structure,
+    sources,
 )
+FAMILIES: dict[str, tuple[Row, ...]] = {module.__name__.rpartition(".")[2]: module.ROWS for module in _MODULES}
+ROWS = tuple(row for rows in FAMILIES.values() for row in rows)
 TABLE = {row.name: row for row in ROWS}
