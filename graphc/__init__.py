@@ -13,16 +13,11 @@ _OPS = {
     "comparison": "bitwise_and bitwise_invert bitwise_or bitwise_xor clip equal greater greater_equal isfinite isinf "
     "isnan less less_equal logical_and logical_not logical_or logical_xor maximum minimum not_equal where",
     "contraction": "matmul",
-    "cumulative": "cumulative_logsumexp cumulative_max cumulative_min cumulative_prod cumulative_sum",
     "define": "astype",
     "exponential": "cos exp expm1 log log1p pow rsqrt sigmoid sin sqrt tanh",
     "gather": "one_hot scatter_add take take_along_axis",
     "layout": "broadcast_to concat expand_dims matrix_transpose pad permute_dims reshape squeeze stack",
     "reductions": "all any argmax argmin logsumexp max mean min prod std sum var",
-    "searching": "argwhere count_nonzero isin nonzero searchsorted unique_all unique_counts unique_inverse "
-    "unique_values",
-    "segments": "bincount histogram segment_max segment_mean segment_min segment_prod segment_sum",
-    "sorting": "argsort median percentile quantile sort top_k",
     "sources": "arange asarray dim_value eye full full_like ones ones_like zeros zeros_like",
     "special": "erf",
     "structure": "check_numerics print stop_gradient",
