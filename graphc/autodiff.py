@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from graphc.errors import GradientNotImplementedError, NotDifferentiableError, ShapeError
+from graphc.errors import GradientNotImplementedError, InternalError, NotDifferentiableError, ShapeError
 from graphc.ir.dtype import FLOAT8
 from graphc.ir.opdef import Kind, Trait
 from graphc.ir.tensor import Tensor, inherit, rebuild, tuple_elements
@@ -13,6 +13,7 @@ from graphc.ir.types import TensorType
 from graphc.ir.walk import toposort
 from graphc.ops.complex import CONJ, conj, real
 from graphc.ops.define import convert
+from graphc.ops.fused import parameter
 from graphc.ops.layout import reshape
 from graphc.ops.reductions import sum as reduce_sum
 from graphc.rules.canonical import CANONICAL
@@ -45,6 +46,26 @@ def vjp(ys: Sequence[Tensor], xs: Sequence[Tensor], cotangents: Sequence[Tensor]
             with inherit(node.origins):
                 sweep.visit(node)
     return [sweep.cotangents(x)[0] for x in xs]
+
+
+def jvp(ys: Sequence[Tensor], xs: Sequence[Tensor], tangents: Sequence[Tensor]) -> list[Tensor | None]:
+    """The Jacobian-vector products Σⱼ ∂ysᵢ/∂xⱼ · tangentsⱼ, one per y; `None` where no path leads from an x.
+
+    vjp is linear in the cotangents, and its own vjp with regard to them is the adjoint of the adjoint: what is wanted.
+    Their values do not matter, and nothing of them is left.
+
+    Raises:
+        NotDifferentiableError, GradientNotImplementedError: as `vjp`.
+    """
+    cotangents = [parameter(at, y.dtype, y.shape) for at, y in enumerate(ys)]
+    found = vjp(ys, xs, cotangents)
+    pairs = [(back, tangent) for back, tangent in zip(found, tangents, strict=True) if back is not None]
+    forward = vjp([back for back, _ in pairs], cotangents, [tangent for _, tangent in pairs])
+    left = frozenset(cotangents)
+    kept = [node for node in toposort([node for node in forward if node is not None]) if node in left]
+    if kept:
+        raise InternalError("a gradient is not linear in its cotangent", got=", ".join(map(repr, ys)))
+    return forward
 
 
 class _Sweep:

@@ -5,12 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from graphc.autodiff import require_scalar, vjp
+import graphc as gc
+from graphc.autodiff import jvp, require_scalar, vjp
+from graphc.builder.graph import Graph, placeholder
 from graphc.conformance.rows import ROWS, TABLE
 from graphc.conformance.table import FLOATS, S
 from graphc.conformance.tolerances import DIFFERENCES, SAME_GRADIENT, STEP
 from graphc.conformance.values import operands, placeholders
-from graphc.errors import GradientNotImplementedError, NotDifferentiableError, ShapeError
+from graphc.errors import ArgumentError, GradientNotImplementedError, NotDifferentiableError, ShapeError
 from graphc.ir.dtype import FLOAT
 from graphc.ir.opdef import FUNCTIONS as F
 from graphc.ir.opdef import OPS, Kind, OpDef
@@ -306,7 +308,7 @@ def test_flat_functions_say_so_or_are_not_connected(row):
 
 def test_differentiable_ops_have_a_row_that_says_so():
     by_row = {row.name for row in ROWS if row.gradient}
-    exempt = {"slice", "print", "project"}  # covered by getitem, by hand, and by softmax_cross_entropy
+    exempt = {"slice", "print", "project", "imag", "complex"}  # by getitem, softmax_cross_entropy, and by hand
     for op in OPS.values():
         if op.vjp and not isinstance(op.vjp, str) and (callable(op.vjp) or any(op.vjp)):
             assert op.name in by_row | exempt, f"the row of {op.name} names no operand with a gradient"
@@ -392,3 +394,49 @@ def test_long_chains_are_differentiated_without_recursion():
         y = F["sin"](y)
     (g,) = vjp([y], [x], [constant(1, FLOAT64)])
     assert np.isfinite(values([g], [x], [np.array(1.0)])[0])
+
+
+# --- forward mode ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", SMOOTH, ids=lambda row: row.name)
+def test_forward_and_reverse_mode_agree(row):
+    """⟨w, J·t⟩ = ⟨Jᵀ·w, t⟩: what differences say of the one they say of the other."""
+    for sample in row.samples[:4]:
+        arrays = operands(row, sample, "float64")
+        xs = placeholders(arrays)
+        y = row.function(*xs, **sample.kwargs)
+        wrt = [i for i in row.gradient if i < len(xs)]
+        if y.dtype is not FLOAT64 or not np.isfinite(values([y], xs, arrays)[0]).all():
+            continue  # no float, or the mean of nothing
+        rng = np.random.default_rng(5)
+        weight, tangents = rng.uniform(0.5, 1.5, y.shape), [rng.uniform(-1, 1, xs[i].shape) for i in wrt]
+        wanted = [xs[i] for i in wrt]
+        found = vjp([y], wanted, [constant(weight, FLOAT64)])
+        (along,) = jvp([y], wanted, [constant(t, FLOAT64) for t in tangents])
+        assert along is not None, f"{row.name} {sample}"
+        assert along.type == y.type
+        back = values([g for g in found if g is not None], xs, arrays, found)
+        (forward,) = values([along], xs, arrays)
+        size = float(np.sum(np.abs(forward * weight)))
+        other = sum(float(np.sum(g * t)) for g, t in zip(back, tangents, strict=True) if g is not None)
+        assert abs(float(np.sum(forward * weight)) - other) <= 1e3 * SAME_GRADIENT * (1 + size), f"{row.name} {sample}"
+
+
+def test_forward_mode_of_what_does_not_depend_is_zero():
+    with Graph():
+        x, z = placeholder("x", (2,)), placeholder("z", (3,))
+    first, second = gc.jvp((x * x, z), [x], [gc.ones_like(x)])
+    call = gc.compile([first, second], [x, z])
+    doubled, nothing = call(np.array([1.0, 3.0], np.float32), np.zeros(3, np.float32))
+    assert doubled.tolist() == [2, 6]
+    assert nothing.tolist() == [0, 0, 0]
+
+
+def test_tangents_must_match():
+    with Graph():
+        x = placeholder("x", (2,))
+    with pytest.raises(ShapeError, match="another shape than its x"):
+        gc.jvp(x * x, [x], [gc.ones((3,))])
+    with pytest.raises(ArgumentError, match="one to one"):
+        gc.jvp(x * x, [x], [])

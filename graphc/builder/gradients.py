@@ -47,18 +47,49 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, unconnected: str = "error")
     return unflatten([_connected(g, x, y_list, unconnected) for g, x in zip(found, x_list, strict=True)])
 
 
-def _require_floats(what: str, nodes: list[Any]) -> None:
+def jvp(ys: Any, xs: Any, tangents: Any) -> Any:
+    """The derivatives of ys along a direction, Σ ∂ys/∂xs · tangents, in the structure of `ys`: forward mode.
+
+    Zeros for a y that depends on no x. It costs about as much as ys and their gradients, however many ys there are.
+
+    Args:
+        ys: tensors of a float dtype, nested at will.
+        xs: tensors or variables of a float dtype, nested at will.
+        tangents: the direction, in the structure of `xs`.
+
+    Raises:
+        NotDifferentiableError, GradientNotImplementedError: an op on the path has no gradient.
+        ShapeError: a tangent has another shape than its x.
+    """
+    y_list, unflatten = flatten(ys)
+    x_list = flatten(xs)[0]
+    _require_floats("ys", y_list, "jvp")
+    _require_floats("xs", x_list, "jvp")
+    given = flatten(tangents)[0]
+    if len(given) != len(x_list):
+        raise ArgumentError(
+            "jvp: tangents does not match xs one to one",
+            expected=f"{len(x_list)} tensor(s), one for each x",
+            got=str(len(given)),
+            fix="give tangents the nesting of xs",
+        )
+    directions = [_like(value, x, "jvp: a tangent", "x") for value, x in zip(given, x_list, strict=True)]
+    found = autodiff.jvp(y_list, x_list, directions)
+    return unflatten([zeros_like(y) if d is None else d for d, y in zip(found, y_list, strict=True)])
+
+
+def _require_floats(what: str, nodes: list[Any], who: str = "gradients") -> None:
     for node in nodes:
         if not isinstance(node, Tensor):
             raise StaticGraphError(
-                f"gradients: {what} must be tensors",
+                f"{who}: {what} must be tensors",
                 expected="tensors or variables, nested at will",
                 got=repr(node),
                 fix="pass the tensor itself; graph[name] finds one by its name",
             )
         if node.dtype not in INEXACT | LOW:
             raise DTypeError(
-                f"gradients: {what} must be of a float dtype",
+                f"{who}: {what} must be of a float dtype",
                 expected=names(INEXACT),
                 got=repr(node),
                 fix="keep the numbers in float32, and convert them to float8 where they are used"
@@ -81,7 +112,7 @@ def _cotangents(ys: list[Tensor], grad_ys: Any) -> list[Tensor]:
             got=str(len(given)),
             fix="give grad_ys the nesting of ys",
         )
-    return [_cotangent(value, y) for value, y in zip(given, ys, strict=True)]
+    return [_like(value, y, "gradients: an entry of grad_ys", "y") for value, y in zip(given, ys, strict=True)]
 
 
 def _require_real(y: Tensor) -> None:
@@ -94,16 +125,17 @@ def _require_real(y: Tensor) -> None:
         )
 
 
-def _cotangent(value: Any, y: Tensor) -> Tensor:
-    cotangent = convert(as_tensor(value), y.dtype)
-    if not compatible(cotangent.type, y.type):
+def _like(value: Any, node: Tensor, what: str, whose: str) -> Tensor:
+    """A value of the dtype and shape of a node."""
+    found = convert(as_tensor(value), node.dtype)
+    if not compatible(found.type, node.type):
         raise ShapeError(
-            "gradients: an entry of grad_ys has another shape than its y",
-            expected=str(y.type),
-            got=str(cotangent.type),
-            fix="give every element of y its weight: gc.broadcast_to(weight, y.shape), gc.ones_like(y)",
+            f"{what} has another shape than its {whose}",
+            expected=str(node.type),
+            got=str(found.type),
+            fix=f"give every element of {whose} its weight: gc.broadcast_to(weight, {whose}.shape), gc.ones_like({whose})",
         )
-    return broadcast_to(cotangent, y.shape)  # equates symbols under two names, by a guard
+    return broadcast_to(found, node.shape)  # equates symbols under two names, by a guard
 
 
 def _connected(gradient: Tensor | None, x: Tensor, ys: list[Tensor], unconnected: str) -> Tensor | None:
