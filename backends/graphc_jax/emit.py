@@ -93,6 +93,12 @@ def _itself(step: Step, o: Operands) -> str:
     return o.inputs[0]
 
 
+def _running_sum(step: Step, o: Operands) -> str:
+    """From +0 on, as sums are."""
+    call = f"lax.cumsum({o.inputs[0]}, {o.attr('axis')}, {o.attr('reverse')})"
+    return f"plus_zero({call})" if o.output.dtype.kind in ("float", "complex") else call
+
+
 def _astype(step: Step, o: Operands) -> str:
     source, target = o.types[0].dtype, o.output.dtype
     narrower = source.numpy.kind == target.numpy.kind == "i" and target.itemsize < source.itemsize
@@ -117,6 +123,11 @@ ROWS: dict[str, Row] = {
     "astype": _astype,
     "broadcast_to": lambda step, o: f"spread({o.inputs[0]}, {o.shape})",
     "check_numerics": _call("check_numerics"),
+    "cumulative_logsumexp": _call("lax.cumlogsumexp", "axis"),
+    "cumulative_max": _call("lax.cummax", "axis"),
+    "cumulative_min": _call("lax.cummin", "axis"),
+    "cumulative_prod": _call("lax.cumprod", "axis"),
+    "cumulative_sum": _call("lax.cumsum", "axis", "reverse"),
     "concat": lambda step, o: f"lax.concatenate([{', '.join(o.inputs)}], {o.attr('axis')})",
     "complex": _elementwise("lax.complex"),
     "conj": lambda step, o: f"lax.conj({o.inputs[0]})",
@@ -137,6 +148,7 @@ ROWS: dict[str, Row] = {
     "slice_update": _call("slice_update", "starts", "lengths", "steps"),
     "stop_gradient": _itself,
     "take": _call("take", "axis"),
+    "top_k": _call("top_k", "k", "axis"),
     "take_along_axis": _call("take_along_axis", "axis"),
     "take_last": _call("take_last", "axis"),
 }

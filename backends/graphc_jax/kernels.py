@@ -12,6 +12,8 @@ from graphc.ir.opdef import OPS
 from graphc.ops.gather import along_axis
 
 
+from .ordering import top_k
+
 Value = Any
 """An array of JAX, or its stand-in while a function is traced."""
 
@@ -335,6 +337,7 @@ def keep_if(jax: Any, ok: Value, new: Value, old: Value) -> Value:
 KERNELS = {
     function.__name__: function
     for function in (
+        top_k,
         absolute, add_along_axis, all_of, array_function, check_numerics, floor_divide, is_finite, is_infinite, keep_if, matmul, narrowed,
         plus_zero, positions, power, remainder, round_half_even, scatter, scatter_add, sign, slice_update, spread,
         take, take_along_axis, take_last, take_slice, total, trunc,

@@ -16,7 +16,7 @@ from graphc.ir.types import TensorType
 from graphc.ops.fused import FUSED_OPS
 from graphc.plan.data import Step
 
-from . import kernels
+from . import kernels, ordering
 
 
 class Line(NamedTuple):
@@ -64,6 +64,9 @@ UFUNCS = {
 _REDUCTIONS = {
     "sum": "add", "prod": "multiply", "min": "minimum", "max": "maximum", "any": "logical_or",
     "all": "logical_and",
+}  # fmt: skip
+_ACCUMULATED = {
+    "sum": "add", "prod": "multiply", "min": "minimum", "max": "maximum", "logsumexp": "logaddexp",
 }  # fmt: skip
 
 
@@ -143,6 +146,24 @@ def _fallback(step: Step, o: Operands) -> list[Line]:
     return [Line(function, (output, o.bound(step.op.array_fn, step.op.name), attrs, *o.inputs))]
 
 
+def _sort(step: Step, o: Operands) -> list[Line]:
+    function = o.bound(step.op.array_fn, "sort")
+    return [Line("sort_into", (o.output, o.inputs[0], o.attr("axis"), o.attr("descending"), function))]
+
+
+def _top_k(step: Step, o: Operands) -> list[Line]:
+    return [Line("top_k_into", (o.output, *o.others, o.inputs[0], o.attr("axis")))]
+
+
+def _accumulate(name: str) -> Row:
+    """A ufunc along an axis; those ops that can go backwards say whether they do."""
+
+    def row(step: Step, o: Operands) -> list[Line]:
+        return [Line("accumulate_into", (o.output, name, o.inputs[0], *map(o.attr, step.attrs)))]
+
+    return row
+
+
 def _add_at(step: Step, o: Operands) -> list[Line]:
     """Into a copy of x, or into x itself."""
     x, indices, values = o.inputs
@@ -174,6 +195,7 @@ ROWS: dict[str, Row] = {
     "astype": lambda step, o: [_assign(o.output, o.inputs[0])],
     "check_numerics": _kernel("check_into", "message", origins=True),
     "checked_indices": _kernel("checked_into", "size", "used", origins=True),
+    **{f"cumulative_{op}": _accumulate(name) for op, name in _ACCUMULATED.items()},
     "concat": lambda step, o: [Line("concatenate", (f"({', '.join(o.inputs)},)", o.attr("axis"), o.output))],
     "copy": lambda step, o: [_assign(o.output, o.inputs[0])],
     "erf": lambda step, o: [Line("erf_into", (o.output, *o.inputs, o.bound(step.op.array_fn, "erf")))],
@@ -188,7 +210,9 @@ ROWS: dict[str, Row] = {
     **{f"scatter_{update}": _scatter(update) for update in ("set", *kernels.UPDATES)},
     "sigmoid": _sigmoid,
     "slice_update": _kernel("slice_update_into", "starts", "lengths", "steps"),
+    "sort": _sort,
     "take": _kernel("take_into", "axis", origins=True),
+    "top_k": _top_k,
     "take_along_axis": _kernel("take_along_into", "axis", origins=True),
     "take_last": _kernel("take_last_into", "axis", origins=True),
     "where": _where,
@@ -223,6 +247,8 @@ ALLOCATES = {
     "pow": "of integers: NumPy has no function for negative exponents",
     "positions": "a mask of the negative ones",
     "print": "formats the value",
+    "sort": "looks for −0 in a mask",
+    "top_k": "NumPy has no partition that writes into given memory",
     **{f"scatter_{update}": "NumPy buffers the indices" for update in ("set", *kernels.UPDATES)},
     "take_along_axis": "NumPy has no function that writes into given memory",
     "take_last": "finds the last of equal indices",
@@ -247,7 +273,7 @@ NAMESPACE: dict[str, Any] = {
     },
     **{
         name: function
-        for name, function in vars(kernels).items()
+        for name, function in (vars(kernels) | vars(ordering)).items()
         if name.endswith(("_into", "_for")) or name.startswith("fallback")
     },
     "call": operator.call,
