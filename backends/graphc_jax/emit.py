@@ -127,7 +127,7 @@ ROWS: dict[str, Row] = {
     "cumulative_max": _call("lax.cummax", "axis"),
     "cumulative_min": _call("lax.cummin", "axis"),
     "cumulative_prod": _call("lax.cumprod", "axis"),
-    "cumulative_sum": _call("lax.cumsum", "axis", "reverse"),
+    "cumulative_sum": _running_sum,
     "concat": lambda step, o: f"lax.concatenate([{', '.join(o.inputs)}], {o.attr('axis')})",
     "complex": _elementwise("lax.complex"),
     "conj": lambda step, o: f"lax.conj({o.inputs[0]})",

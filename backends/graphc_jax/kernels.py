@@ -11,7 +11,6 @@ import numpy as np
 from graphc.ir.opdef import OPS
 from graphc.ops.gather import along_axis
 
-
 from .ordering import top_k
 
 Value = Any

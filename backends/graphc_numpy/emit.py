@@ -65,9 +65,7 @@ _REDUCTIONS = {
     "sum": "add", "prod": "multiply", "min": "minimum", "max": "maximum", "any": "logical_or",
     "all": "logical_and",
 }  # fmt: skip
-_ACCUMULATED = {
-    "sum": "add", "prod": "multiply", "min": "minimum", "max": "maximum", "logsumexp": "logaddexp",
-}  # fmt: skip
+_ACCUMULATED = {"prod": "multiply", "min": "minimum", "max": "maximum", "logsumexp": "logaddexp"}
 
 
 def _ufunc(name: str) -> Row:
@@ -156,12 +154,7 @@ def _top_k(step: Step, o: Operands) -> list[Line]:
 
 
 def _accumulate(name: str) -> Row:
-    """A ufunc along an axis; those ops that can go backwards say whether they do."""
-
-    def row(step: Step, o: Operands) -> list[Line]:
-        return [Line("accumulate_into", (o.output, name, o.inputs[0], *map(o.attr, step.attrs)))]
-
-    return row
+    return lambda step, o: [Line("accumulate_into", (o.output, name, o.inputs[0], o.attr("axis")))]
 
 
 def _add_at(step: Step, o: Operands) -> list[Line]:
@@ -196,6 +189,7 @@ ROWS: dict[str, Row] = {
     "check_numerics": _kernel("check_into", "message", origins=True),
     "checked_indices": _kernel("checked_into", "size", "used", origins=True),
     **{f"cumulative_{op}": _accumulate(name) for op, name in _ACCUMULATED.items()},
+    "cumulative_sum": _kernel("sums_into", "axis", "reverse"),
     "concat": lambda step, o: [Line("concatenate", (f"({', '.join(o.inputs)},)", o.attr("axis"), o.output))],
     "copy": lambda step, o: [_assign(o.output, o.inputs[0])],
     "erf": lambda step, o: [Line("erf_into", (o.output, *o.inputs, o.bound(step.op.array_fn, "erf")))],
