@@ -13,12 +13,17 @@ _OPS = {
     "comparison": "bitwise_and bitwise_invert bitwise_or bitwise_xor clip equal greater greater_equal isfinite isinf "
     "isnan less less_equal logical_and logical_not logical_or logical_xor maximum minimum not_equal where",
     "contraction": "matmul",
+    "creation": "empty empty_like from_dlpack linspace meshgrid tril triu",
     "cumulative": "cumulative_logsumexp cumulative_max cumulative_min cumulative_prod cumulative_sum",
     "define": "astype",
     "exponential": "cos exp expm1 log log1p pow rsqrt sigmoid sin sqrt tanh",
     "gather": "one_hot scatter_add take take_along_axis",
-    "layout": "broadcast_to concat expand_dims matrix_transpose pad permute_dims reshape squeeze stack",
+    "inspection": "can_cast finfo iinfo isdtype result_type",
+    "layout": "broadcast_to concat expand_dims matrix_transpose permute_dims reshape squeeze stack",
+    "manipulation": "broadcast_arrays broadcast_shapes diff flip moveaxis roll swapaxes unstack",
+    "padding": "pad",
     "reductions": "all any argmax argmin logsumexp max mean min prod std sum var",
+    "repetition": "repeat tile",
     "searching": "argwhere count_nonzero nonzero searchsorted",
     "segments": "bincount histogram segment_max segment_mean segment_min segment_prod segment_sum",
     "sets": "isin unique_all unique_counts unique_inverse unique_values",
@@ -34,6 +39,10 @@ _NAMES: dict[str, tuple[str, str]] = {
         name: ("graphc.ir.dtype", name)
         for name in ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]
     },
+    **{name: ("math", name) for name in ["e", "inf", "nan", "pi"]},
+    "newaxis": ("numpy", "newaxis"),
+    "__array_api_version__": ("graphc.ir.foreign", "API_VERSION"),
+    "__array_namespace_info__": ("graphc.ops.inspection", "namespace_info"),
     "DType": ("graphc.ir.dtype", "DType"),
     "bool": ("graphc.ir.dtype", "bool_"),
     "Tensor": ("graphc.ir.tensor", "Tensor"),
@@ -62,7 +71,7 @@ _NAMES: dict[str, tuple[str, str]] = {
 }
 _MODULES = ("errors", "init", "losses", "metrics", "nn", "optim")
 
-__all__ = sorted([*_NAMES, *_MODULES])
+__all__ = sorted(name for name in (*_NAMES, *_MODULES) if not name.startswith("__"))
 
 
 def __getattr__(name: str) -> Any:
@@ -97,4 +106,4 @@ def _unknown(name: str) -> AttributeError:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+    return sorted({*__all__, *(name for name in (*_NAMES, *globals()) if name.startswith("__"))})

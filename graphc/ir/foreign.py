@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
-from graphc.errors import StaticGraphError, UnknownAttributeError, UnknownNameError, unknown_name
+from graphc.errors import ArgumentError, StaticGraphError, UnknownAttributeError, UnknownNameError, unknown_name
 from graphc.ir.opdef import FUNCTIONS
+
+API_VERSION = "2025.12"
+"""The version of the Python array API standard whose names and signatures graphc's functions have."""
+_OLDER_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+
+
+def array_namespace(api_version: str | None = None) -> ModuleType:
+    """The module that has the functions of the array API.
+
+    Raises:
+        ArgumentError: it has not those of that version.
+    """
+    if api_version not in (None, API_VERSION, *_OLDER_VERSIONS):
+        raise ArgumentError(
+            "graphc does not know that version of the array API",
+            expected="one of: " + ", ".join((*_OLDER_VERSIONS, API_VERSION)),
+            got=repr(api_version),
+            fix="leave it out",
+        )
+    return sys.modules["graphc"]
+
 
 _NUMPY_NAMES = {
     "absolute": "abs", "amax": "max", "amin": "min", "concatenate": "concat", "invert": "bitwise_invert",
@@ -58,7 +81,7 @@ _INSTEAD = {
         ("assign copy_", "gc.assign(variable, t)"),
         ("float double int long bool to cast type_as", "t.astype(gc.float32), or another dtype"),
         ("view flatten ravel", "gc.reshape(t, shape)"),
-        ("transpose permute swapaxes", "gc.permute_dims(t, axes); t.mT exchanges the last two"),
+        ("transpose permute", "gc.permute_dims(t, axes); t.mT exchanges the last two"),
         ("unsqueeze", "gc.expand_dims(t, axis)"),
         ("dim get_shape numel", "t.ndim, t.shape, t.size"),
         ("dot mm", "t @ other"),
@@ -96,9 +119,9 @@ _FUNCTIONS = {
         ("half float16 bfloat16", "graphc computes in float32 and float64 alone: gc.float32"),
         (
             "acos allclose arccos arcsin arctan argsort asin atan average bincount conv1d conv2d cosh cross "
-            "cumprod cumsum det diag diff dropout exp2 flip histogram interp inv isclose kron linspace log10 "
-            "log2 median meshgrid moveaxis nan_to_num nanmean nansum normal percentile quantile rand randint "
-            "randn random repeat roll searchsorted sinh solve sort split svd tan tile topk trace tril triu "
+            "cumprod cumsum det diag dropout exp2 histogram interp inv isclose kron log10 "
+            "log2 median nan_to_num nanmean nansum normal percentile quantile rand randint "
+            "randn random searchsorted sinh solve sort split svd tan topk trace "
             "uniform unique vmap",
             "graphc has no {name} yet: compute it with NumPy and feed it, or express it with other functions",
         ),

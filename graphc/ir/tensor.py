@@ -17,9 +17,10 @@ from graphc.errors import (
     user_origins,
 )
 from graphc.ir.at import At
+from graphc.ir.device import require_undecided
 from graphc.ir.dims import Dim, Guard, Shape, take_guards
 from graphc.ir.dtype import DType
-from graphc.ir.foreign import numpy_function, numpy_ufunc, unknown_attribute
+from graphc.ir.foreign import array_namespace, numpy_function, numpy_ufunc, unknown_attribute
 from graphc.ir.opdef import FUNCTIONS, OpDef
 from graphc.ir.types import NodeType, TensorType, TupleType
 
@@ -200,6 +201,20 @@ class Tensor:
         """Updates of a part: `x.at[index].set(value)`, `.add`, `.multiply`, `.min` and `.max` give a new tensor."""
         return At(self)
 
+    @property
+    def device(self) -> None:
+        """`None`: a tensor is nowhere before it runs. A session or a plan decides where it does."""
+
+    def to_device(self, device: None, /, *, stream: None = None) -> Tensor:
+        """The tensor itself, for `None`, the only device that tensors have."""
+        require_undecided(device, "to_device:")
+        require_undecided(stream, "to_device, stream=:")
+        return self
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        """The module `graphc`, whose functions are those of the array API."""
+        return array_namespace(api_version)
+
     def astype(self, dtype: Any) -> Tensor:
         """The elements converted to another dtype."""
         return _call("astype", self, dtype)
@@ -226,6 +241,9 @@ class Tensor:
         fix = f"compute with gc.sqrt and its like instead of math.sqrt, or {_FETCH}"
         self._no_value("float() cannot convert it", "a number", fix)
 
+    def __complex__(self) -> NoReturn:
+        self._no_value("complex() cannot convert it", "a number", _FETCH)
+
     def __int__(self) -> NoReturn:
         self._no_value("int() cannot convert it", "a number", _FETCH)
 
@@ -235,6 +253,12 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         self._no_value("it cannot become an array", "an array or a number", _FETCH)
+
+    def __dlpack__(self, **options: Any) -> NoReturn:
+        self._no_value("it cannot be handed to another library", "an array", _FETCH)
+
+    def __dlpack_device__(self) -> NoReturn:
+        self._no_value("it is on no device", "an array", _FETCH)
 
     def __format__(self, spec: str) -> str:
         if spec:

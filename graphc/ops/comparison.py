@@ -243,7 +243,7 @@ def maximum(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 
 
 @public
-def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
+def clip(x: TensorLike, /, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """x limited to [min, max]; NaN stays NaN. max wins over min. At a limit the gradient is 1/2.
 
     Args:

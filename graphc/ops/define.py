@@ -12,6 +12,7 @@ import numpy as np
 
 from graphc.errors import ArgumentError, DTypeError, Origins, ShapeError
 from graphc.ir import dims
+from graphc.ir.device import require_undecided
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtype import (
     ANY,
@@ -317,12 +318,19 @@ def _number(value: float, negative_zero: bool, dtype: DType, origins: Origins) -
 
 
 @public
-def astype(x: TensorLike, dtype: Any, /) -> Tensor:
+def astype(x: TensorLike, dtype: Any, /, *, copy: bool = True, device: None = None) -> Tensor:
     """The elements in another dtype. Floats are truncated towards zero; numbers become bool by `!= 0`.
+
+    Args:
+        x: any tensor.
+        dtype: what the elements become.
+        copy: makes no difference, as a tensor never changes.
+        device: `None`.
 
     Raises:
         DTypeError: complex numbers would become real: `gc.real`, `gc.imag` and `gc.abs` say which part is meant.
     """
+    require_undecided(device)
     return convert(as_tensor(x), as_dtype(dtype))
 
 

@@ -50,8 +50,13 @@ RESHAPE = define(
 
 
 @public
-def reshape(x: TensorLike, /, shape: Any) -> Tensor:
+def reshape(x: TensorLike, /, shape: Any, *, copy: bool | None = None) -> Tensor:
     """The same elements in row-major order in another shape; one entry may be -1.
+
+    Args:
+        x: any tensor.
+        shape: ints or dims; an int for one axis.
+        copy: makes no difference, as a tensor never changes.
 
     Raises:
         ShapeError: the numbers of elements differ.
@@ -174,7 +179,7 @@ def broadcast_to(x: TensorLike, /, shape: Any) -> Tensor:
 
 
 @public
-def expand_dims(x: TensorLike, /, axis: int | Sequence[int] = 0) -> Tensor:
+def expand_dims(x: TensorLike, /, axis: int | Sequence[int]) -> Tensor:
     """New axes of size 1 at the positions `axis` of the result.
 
     Args:
@@ -330,23 +335,26 @@ def _border(ct: Tensor, node: Tensor) -> Tensor:
 PAD = define("pad", Kind.LAYOUT, _pad_type, (_inner, _border), array_fn=_pad)
 
 
-@public
 def pad(x: TensorLike, /, pad_width: Any, *, constant_values: TensorLike = 0) -> Tensor:
-    """x with a border of one value.
-
-    Args:
-        x: any tensor.
-        pad_width: widths before and after: one int for all, one pair for all axes, or a pair per axis.
-        constant_values: a scalar.
-    """
+    """x with a border of one value; `gc.pad` knows others, too."""
     node = as_tensor(x)
+    widths = pad_widths(pad_width, node.ndim)
+    return apply(PAD, (node, convert(constant_values, node.dtype)), pad_width=widths)
+
+
+def pad_widths(pad_width: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    """The widths before and after each axis, of what a user may give for them.
+
+    Raises:
+        ArgumentError: they do not fit the axes, or one is negative.
+    """
     try:
         widths_given = np.asarray(pad_width)
-        pairs = np.broadcast_to(widths_given.astype(np.int64, casting="safe"), (node.ndim, 2)).tolist()
+        pairs = np.broadcast_to(widths_given.astype(np.int64, casting="safe"), (rank, 2)).tolist()
     except (TypeError, ValueError):
         raise ArgumentError(
             "pad: the widths do not fit the axes",
-            expected=f"an int, a pair (before, after), or {node.ndim} pairs",
+            expected=f"an int, a pair (before, after), or {rank} pairs",
             got=repr(pad_width),
             fix="give a pair per axis, (0, 0) for those that keep their size",
         ) from None
@@ -354,5 +362,4 @@ def pad(x: TensorLike, /, pad_width: Any, *, constant_values: TensorLike = 0) ->
         raise ArgumentError(
             "pad: a width cannot be negative", expected="ints >= 0", got=repr(pad_width), fix="take a slice to crop"
         )
-    widths = tuple((int(before), int(after)) for before, after in pairs)
-    return apply(PAD, (node, convert(constant_values, node.dtype)), pad_width=widths)
+    return tuple((int(before), int(after)) for before, after in pairs)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, DTypeError
 from graphc.ir import dims
+from graphc.ir.device import require_copy_allowed, require_undecided
 from graphc.ir.dims import Dim
 from graphc.ir.dtype import DType, as_dtype, float32, int64
 from graphc.ir.opdef import Kind, public
@@ -58,95 +59,109 @@ def dim_value(dim: Dim, dtype: Any = int64) -> Tensor:
 
 
 @public
-def asarray(value: TensorLike, /, *, dtype: Any = None) -> Tensor:
+def asarray(obj: TensorLike, /, *, dtype: Any = None, device: None = None, copy: bool | None = None) -> Tensor:
     """A tensor with the value of a number, an array or a nested list, which is copied and frozen.
 
     Args:
-        value: a number, an array, a nested list, or a tensor.
+        obj: a number, an array, a nested list, or a tensor.
         dtype: by default arrays keep theirs, Python floats become float32 and ints int64.
+        device: `None`.
+        copy: `None` or `True`; a tensor is never copied, as it never changes.
     """
-    if dtype is None or isinstance(value, (Tensor, np.ndarray)):
-        node = as_tensor(value)
+    require_undecided(device)
+    if not isinstance(obj, Tensor):
+        require_copy_allowed(copy, "asarray")
+    if dtype is None or isinstance(obj, (Tensor, np.ndarray)):
+        node = as_tensor(obj)
         return node if dtype is None else convert(node, as_dtype(dtype))
-    return as_tensor(value, as_dtype(dtype))
+    return as_tensor(obj, as_dtype(dtype))
 
 
 @public
-def full(shape: Any, fill_value: TensorLike, *, dtype: Any = None) -> Tensor:
+def full(shape: Any, fill_value: TensorLike, *, dtype: Any = None, device: None = None) -> Tensor:
     """A tensor that is filled with one value.
 
     Args:
         shape: ints or dims, such as `x.shape`; an int for one axis.
         fill_value: a number, or a scalar tensor.
         dtype: by default that of the value.
+        device: `None`.
     """
+    require_undecided(device)
     value = as_tensor(fill_value) if dtype is None else convert(fill_value, as_dtype(dtype))
     return broadcast_to(value, as_shape(shape))
 
 
 @public
-def zeros(shape: Any, *, dtype: Any = float32) -> Tensor:
+def zeros(shape: Any, *, dtype: Any = None, device: None = None) -> Tensor:
     """A tensor of zeros.
 
     Args:
         shape: ints or dims, such as `x.shape`; an int for one axis.
-        dtype: element type.
+        dtype: element type, float32 by default.
+        device: `None`.
     """
-    return full(shape, 0, dtype=float32 if dtype is None else dtype)
+    return full(shape, 0, dtype=float32 if dtype is None else dtype, device=device)
 
 
 @public
-def ones(shape: Any, *, dtype: Any = float32) -> Tensor:
+def ones(shape: Any, *, dtype: Any = None, device: None = None) -> Tensor:
     """A tensor of ones.
 
     Args:
         shape: ints or dims, such as `x.shape`; an int for one axis.
-        dtype: element type.
+        dtype: element type, float32 by default.
+        device: `None`.
     """
-    return full(shape, 1, dtype=float32 if dtype is None else dtype)
+    return full(shape, 1, dtype=float32 if dtype is None else dtype, device=device)
 
 
-def _like(x: TensorLike, value: TensorLike, dtype: Any) -> Tensor:
+def _like(x: TensorLike, value: TensorLike, dtype: Any, device: None) -> Tensor:
     node = as_tensor(x)
-    return full(node.shape, value, dtype=node.dtype if dtype is None else dtype)
+    return full(node.shape, value, dtype=node.dtype if dtype is None else dtype, device=device)
 
 
 @public
-def full_like(x: TensorLike, /, fill_value: TensorLike, *, dtype: Any = None) -> Tensor:
+def full_like(x: TensorLike, /, fill_value: TensorLike, *, dtype: Any = None, device: None = None) -> Tensor:
     """A tensor of the shape (and dtype) of x that is filled with one value.
 
     Args:
         x: gives the shape.
         fill_value: a number, or a scalar tensor.
         dtype: by default that of x.
+        device: `None`.
     """
-    return _like(x, fill_value, dtype)
+    return _like(x, fill_value, dtype, device)
 
 
 @public
-def zeros_like(x: TensorLike, /, *, dtype: Any = None) -> Tensor:
+def zeros_like(x: TensorLike, /, *, dtype: Any = None, device: None = None) -> Tensor:
     """A tensor of zeros of the shape (and dtype) of x.
 
     Args:
         x: gives the shape.
         dtype: by default that of x.
+        device: `None`.
     """
-    return _like(x, 0, dtype)
+    return _like(x, 0, dtype, device)
 
 
 @public
-def ones_like(x: TensorLike, /, *, dtype: Any = None) -> Tensor:
+def ones_like(x: TensorLike, /, *, dtype: Any = None, device: None = None) -> Tensor:
     """A tensor of ones of the shape (and dtype) of x.
 
     Args:
         x: gives the shape.
         dtype: by default that of x.
+        device: `None`.
     """
-    return _like(x, 1, dtype)
+    return _like(x, 1, dtype, device)
 
 
 @public
-def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None) -> Tensor:
+def arange(
+    start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: None = None
+) -> Tensor:
     """Evenly spaced numbers in [start, stop): int64 if all are ints, else float32. The sizes are static.
 
     Args:
@@ -154,7 +169,13 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
         stop: where they end; it is left out.
         step: the distance, not 0; negative to count down.
         dtype: by default int64 or float32, see above.
+        device: `None`.
+
+    Raises:
+        ArgumentError: the limits are no numbers, or too far apart, or the step is 0.
+        DTypeError: the dtype cannot hold the numbers.
     """
+    require_undecided(device)
     if stop is None:
         start, stop = 0, start
     limits = (start, stop, step)
@@ -167,18 +188,42 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
         )
     is_int = all(isinstance(value, (int, np.integer)) for value in limits)
     chosen: DType = as_dtype(dtype) if dtype is not None else (int64 if is_int else float32)
-    return constant_node(np.arange(start, stop, step).astype(chosen.numpy))
+    return constant_node(fitting(np.arange(start, stop, step), chosen, "arange"))
+
+
+def fitting(values: np.ndarray, dtype: DType, what: str) -> np.ndarray:
+    """Numbers in a dtype that must hold them: floats are rounded, integers lose nothing.
+
+    Raises:
+        DTypeError: it does not.
+    """
+    loses_part = values.dtype.kind == "c" and dtype.kind != "complex"
+    with np.errstate(all="ignore"):
+        found = (values.real if loses_part else values).astype(dtype.numpy)
+        overflows = np.isfinite(values) & ~np.isfinite(found)
+    lost = overflows if dtype.kind in ("float", "complex") and not loses_part else found != values
+    if lost.any():
+        raise DTypeError(
+            f"{what}: {dtype} does not hold all the numbers",
+            expected=f"numbers that are of {dtype}",
+            got=f"{values[lost][0]} among them",
+            fix="take a wider dtype, or round the numbers first",
+        )
+    return found
 
 
 @public
-def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = float32) -> Tensor:
+def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: None = None) -> Tensor:
     """Ones on the k-th diagonal, zeros elsewhere.
 
     Args:
         n_rows: number of rows, static.
         n_cols: number of columns; as many as rows by default.
         k: 0 is the main diagonal, positive above, negative below.
-        dtype: element type.
+        dtype: element type, float32 by default.
+        device: `None`.
     """
+    require_undecided(device)
+    chosen = float32 if dtype is None else as_dtype(dtype)
     rows, columns = map(operator.index, as_shape((n_rows, n_rows if n_cols is None else n_cols)))
-    return constant_node(np.eye(rows, columns, operator.index(k), as_dtype(dtype).numpy))
+    return constant_node(np.eye(rows, columns, operator.index(k), chosen.numpy))

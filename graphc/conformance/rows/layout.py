@@ -45,11 +45,18 @@ ROWS = (
     layout("stack", lambda *x, axis=0: np.stack(x, axis),
            (S((2,), (2,)), S((2, 3), (2, 3), axis=1), S((), (), axis=-1), S((0,), (0,), axis=-1)),
            E([[1, 2], [1]], ShapeError), call=lambda *x, **kw: FUNCTIONS["stack"](x, **kw), gradient=(0, 1)),
-    layout("pad", lambda x, value=0, *, pad_width: np.pad(x, pad_width, constant_values=value),
+    layout("pad", lambda x, value=0, *, pad_width, mode="constant":
+           np.pad(x, pad_width, constant_values=value) if mode == "constant" else np.pad(x, pad_width, mode),
            (S((3,), (), pad_width=1), S((2, 3), (), pad_width=(1, 2)),
-            S((2, 3), (), pad_width=((0, 1), (2, 0))), S((0,), (), pad_width=1), S((2,), pad_width=0)),
+            S((2, 3), (), pad_width=((0, 1), (2, 0))), S((0,), (), pad_width=1), S((2,), pad_width=0),
+            S((3,), pad_width=2, mode="reflect"), S((2, 3), pad_width=((0, 0), (4, 7)), mode="reflect"),
+            S((2, 3), pad_width=((0, 0), (5, 8)), mode="symmetric"), S((1,), pad_width=2, mode="reflect"),
+            S((2, 3), pad_width=((1, 2), (0, 0)), mode="edge"), S((3,), pad_width=(4, 5), mode="wrap")),
            E([[1, 2], nan], [nan, 1, 2, nan], pad_width=1), E([[1]], GraphcError, pad_width=-1),
-           E([[1]], GraphcError, pad_width=((1, 1), (1, 1))), call=lambda x, value=0, *,
-           pad_width: FUNCTIONS["pad"](x, pad_width, constant_values=value), gradient=(0, 1)),
+           E([[1]], GraphcError, pad_width=((1, 1), (1, 1))),
+           E([[1]], GraphcError, pad_width=1, mode="mirror"), E([[]], ShapeError, pad_width=1, mode="edge"),
+           E([np.ones((0, 2))], np.ones((0, 4)), pad_width=((0, 0), (1, 1)), mode="wrap"),
+           call=lambda x, value=0, *, pad_width, mode="constant":
+           FUNCTIONS["pad"](x, pad_width, mode, constant_values=value), gradient=(0, 1)),
 
 )  # fmt: skip
