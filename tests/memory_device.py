@@ -208,8 +208,10 @@ class InterpretingDevice(MemoryDevice):
                 self._interpret(function, function.kernel, args)
         elif function.name.startswith("check_range"):
             self._check_range(function.name.removeprefix("check_range_"), *args)
+        elif function.name.startswith("take_last"):
+            self._take_last(*function.name.removeprefix("take_last_").split("_"), *args)
         else:
-            self._scatter_add(*function.name.removeprefix("scatter_add_").split("_"), *args)
+            self._scatter(function.name.removeprefix("scatter_").split("_"), *args)
 
     def _interpret(self, function: Function, kernel: Kernel, args: tuple[int, ...]) -> None:
         types = (*kernel.inputs, *kernel.outputs)
@@ -240,14 +242,32 @@ class InterpretingDevice(MemoryDevice):
         if wrong.size:
             self._report(words, np.clip(wrong, None, 2**63 - 1).astype(np.int64))
 
-    def _scatter_add(
-        self, dtype: str, index: str, at: int, values: int, out: int, outer: int, size: int, inner: int, count: int
+    def _scatter(
+        self, name: list[str], at: int, values: int, out: int, outer: int, size: int, inner: int, count: int
     ) -> None:
+        update, *_, dtype, index = name
         target = self.array(out, (outer, size, inner), dtype)
-        added = self.array(values, (outer, count, inner), dtype)
-        for number, position in enumerate(self.array(at, (count,), index).tolist()):
+        given = self.array(values, (outer, count, inner), dtype)
+        along = "along" in name
+        indices = self.array(at, (outer, count, inner) if along else (1, count, 1), index)
+        for row, number, column in np.ndindex(outer, count, inner):
+            position = int(indices[row, number, column] if along else indices[0, number, 0])
             if -size <= position < size:
-                target[:, position] += added[:, number]
+                old, new = target[row, position, column], given[row, number, column]
+                target[row, position, column] = new if update == "set" else _COMBINE[update](old, new)
+
+    def _take_last(
+        self, dtype: str, index: str, at: int, x: int, out: int, outer: int, size: int, inner: int, count: int
+    ) -> None:
+        source = self.array(x, (outer, size, inner), dtype)
+        target = self.array(out, (outer, count, inner), dtype)
+        positions = [position % size for position in self.array(at, (count,), index).tolist()]
+        for number, position in enumerate(positions):
+            is_last = position not in positions[number + 1 :]
+            target[:, number] = source[:, position] if is_last else 0
+
+
+_COMBINE = {"add": np.add, "multiply": np.multiply, "min": np.minimum, "max": np.maximum}
 
 
 class _Reporting(_Run):

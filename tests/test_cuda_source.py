@@ -44,7 +44,7 @@ from graphc_cupy.prelude import translation_unit
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
 NO_KERNEL = (
     "check_numerics", "matmul", "placeholder", "print", "add_along_axis", "scatter_add", "scatter_max", "scatter_min",
-    "scatter_multiply", "scatter_set", "take_last",
+    "scatter_multiply", "scatter_set", "take_last", "update_at",
 )  # fmt: skip
 GENERATED = [row for row in ROWS if not row.elsewhere and row.name not in NO_KERNEL]
 N, M = dims.symbol("n"), dims.symbol("m")
@@ -371,13 +371,17 @@ def require_compiled(units: list[tuple[str, list[str]]], cache: Path, most: int,
             assert 0 < usage.registers <= most, (arch, name, usage)
 
 
+TAKEN = [dtype for dtype in DTYPES.values() if dtype in CupyBackend(HostDevice()).info().dtypes]
+
+
 def single_ops() -> Iterator[Kernel]:
     """A kernel for every op that kernels compute, in every dtype; conversions from one dtype into all in one."""
-    for op in (op for op in OPS.values() if op.kind in (Kind.ELEMENTWISE, Kind.REDUCTION)):
-        for dtype in DTYPES.values():
+    kinds = (Kind.ELEMENTWISE, Kind.REDUCTION)
+    for op in (op for op in OPS.values() if op.kind in kinds and op.name != "complex"):
+        for dtype in TAKEN:
             x, y, z = inputs((dtype.name, (N, 64)), (dtype.name, (N, 64)), ("bool", (N, 64)))
             if op.name == "astype":
-                yield build_kernel(Graph([x], [x.astype(to) for to in DTYPES.values()]), "elementwise", "k")
+                yield build_kernel(Graph([x], [x.astype(to) for to in TAKEN]), "elementwise", "k")
             elif op.kind is Kind.REDUCTION and dtype in op.dtypes:
                 axis = 1 if op.name.startswith("arg") else (1,)
                 yield build_kernel(Graph([x], [apply(op, (x,), axis=axis, keepdims=False)]), "reduction", "k")

@@ -27,6 +27,9 @@ from graphc.errors import (
     UnsupportedError,
     VerifyError,
 )
+from graphc.ir.tensor import apply
+from graphc.ops.gather import ADD_ALONG_AXIS
+from graphc.ops.scatter import TAKE_LAST
 from graphc_cupy import CupyBackend, code, nvrtc
 from graphc_cupy.products import plain_stacks
 from graphc_cupy.transposes import left_out
@@ -378,6 +381,9 @@ def checked_session(backend: Any, use: Callable[[Any, Any, Any], Any]) -> tuple[
 CHECKED: dict[str, Callable[[Any, Any, Any], Any]] = {
     "take": lambda x, i, count: gc.take(x, i, axis=0) * 2.0,
     "scatter_add": lambda x, i, count: gc.scatter_add(x, i, 1.0, axis=0),
+    "set": lambda x, i, count: x.at[i].set(1.0),
+    "indices along two axes": lambda x, i, count: x[i, [0, 2]],
+    "take_along_axis": lambda x, i, count: gc.take_along_axis(x, i[:, None], axis=0),
     "take of a sum": lambda x, i, count: gc.sum(gc.take(x * 2.0, i, axis=0), axis=1),
 }
 
@@ -588,7 +594,7 @@ def test_source_is_cuda_behind_a_list_of_what_a_run_does() -> None:
 @pytest.mark.requires("nvrtc")
 @pytest.mark.parametrize(("architecture", "wide"), [("sm_80", False), ("sm_90", True), ("sm_100", False)])
 def test_what_is_no_group_compiles_for_gpus(architecture: str, wide: bool, tmp_path: Path) -> None:
-    """scatter_add for all dtypes, products of integers, counting, with narrow and with wide indices."""
+    """Updates at indices for all dtypes, products of integers, counting, with narrow and with wide indices."""
     floats = ("float32", "float64")
     integers = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
     outputs, feeds = [], []
@@ -597,6 +603,9 @@ def test_what_is_no_group_compiles_for_gpus(architecture: str, wide: bool, tmp_p
         i = gc.placeholder(f"i_{dtype}", (2,), dtype if dtype in integers else gc.int64)
         feeds += [x, i]
         outputs.append(gc.scatter_add(x, i, 1, axis=1))
+        outputs += [getattr(x.at[:, i], how)(1) for how in ("set", "multiply", "min", "max")]
+        outputs.append(apply(TAKE_LAST, (x, i), axis=1))
+        outputs.append(apply(ADD_ALONG_AXIS, (x, gc.broadcast_to(i[:, None], (x.shape[0], 2, 3)), x[:, :2]), axis=1))
         outputs.append(gc.check_numerics(x) if dtype in floats else x @ x)
     program = gc.compile(outputs, feeds, backend=CupyBackend(InterpretingDevice())).plan.program
     unit = program.program._code  # type: ignore[attr-defined]

@@ -40,6 +40,7 @@ NO_KERNEL = {
     "matmul": "a contraction",
     **dict.fromkeys(SCATTERS, "it writes where its indices say"),
     "take_last": "it looks for the last of equal indices",
+    "update_at": "it is made of these",
     "check_numerics": "an effect",
     "print": "an effect",
 }

@@ -14,7 +14,7 @@ import numpy as np
 from graphc import reference
 from graphc.backend import Capabilities
 from graphc.errors import BackendError
-from graphc.ir.dtype import ANY
+from graphc.ir.dtype import BOOL, NUMERIC
 from graphc.ir.types import TensorType
 from graphc.lowering.backend import Availability
 from graphc.options import CompileOptions
@@ -29,8 +29,8 @@ from .program import CupyProgram
 _CAPABILITIES = Capabilities(
     name="cupy",
     granularity="step",
-    dtypes=ANY,
-    overwrites={"check_numerics": (0,), "print": (0,), "scatter_add": (0,)},
+    dtypes=BOOL | NUMERIC,
+    overwrites=dict.fromkeys(("check_numerics", "print", *steps.SCATTERS), (0,)),
     atomic=frozenset({"fused"}),
     takes_over=steps.takes_over,
     scratch=steps.scratch,

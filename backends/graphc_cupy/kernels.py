@@ -111,7 +111,7 @@ extern "C" __global__ void {name}(
     {_POSITION}
     mine = position;
   }}
-  out[thread] = {element}(0);
+  out[thread] = ({element})0;
   if (mine < 0 || mine >= size) return;  // reported by check_range
   for (long long later = i + 1; later < count; ++later) {{
     {index} index = indices[later];

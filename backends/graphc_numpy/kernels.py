@@ -129,12 +129,10 @@ UPDATES = {"multiply": np.multiply, "min": np.minimum, "max": np.maximum}
 
 def positions_into(out: Array, indices: Array, size: int, used: int, axis: int, origins: Origins) -> None:
     """Indices into an axis as positions from 0 on."""
-    if not used or not indices.size:
-        out.fill(0)
-        return
-    check_range(indices, size, f"axis {axis}", origins)
+    if used:
+        check_range(indices, size, f"axis {axis}", origins)
     np.copyto(out, indices, casting="unsafe")
-    if out.min() < 0:
+    if indices.dtype.kind == "i" and out.min(initial=0) < 0:
         np.add(out, size, out, where=out < 0)
 
 

@@ -11,12 +11,13 @@ import numpy as np
 from graphc.errors import NO_ORIGINS, ArgumentError, DTypeError, Origins, OutOfRangeError, ShapeError
 from graphc.ir import dims
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.dtype import NUMERIC, as_dtype, float32, int64
+from graphc.ir.dtype import ARITHMETIC, as_dtype, float32, int64
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
 from graphc.ops.define import TensorLike, as_shape, as_tensor, convert, define, index_operand, normalise_axis
 from graphc.ops.layout import broadcast_to, expand_dims
+from graphc.ops.precision import kept_by_first
 from graphc.ops.sources import arange, zeros
 
 # --- positions out of range ---------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ TAKE = define(
     _take_type,
     (_take_vjp, None),
     array_fn=_take,
-    traits=[Trait.CAN_FAIL],
+    traits=[Trait.CAN_FAIL, Trait.OWN_CONJUGATE],
 )
 
 
@@ -140,13 +141,14 @@ SCATTER_ADD = define(
         None,
         lambda ct, node: take(ct, node.inputs[1], axis=node.attrs["axis"]),
     ),
-    dtypes=NUMERIC,
+    dtypes=ARITHMETIC,
     array_fn=_scatter_add,
-    traits=[Trait.CAN_FAIL],
+    traits=[Trait.CAN_FAIL, Trait.OWN_CONJUGATE],
 )
 
 
 @public
+@kept_by_first
 def scatter_add(x: TensorLike, indices: TensorLike, values: TensorLike, /, *, axis: int = 0) -> Tensor:
     """x with values added at some positions along an axis; what meets at one position adds up.
 
@@ -201,7 +203,7 @@ TAKE_ALONG_AXIS = define(
     _along_type,
     (_take_along_vjp, None),
     array_fn=_take_along,
-    traits=[Trait.CAN_FAIL],
+    traits=[Trait.CAN_FAIL, Trait.OWN_CONJUGATE],
 )
 
 
@@ -289,12 +291,13 @@ ADD_ALONG_AXIS = define(
         None,
         lambda ct, node: take_along_axis(ct, node.inputs[1], axis=node.attrs["axis"]),
     ),
-    dtypes=NUMERIC,
+    dtypes=ARITHMETIC,
     array_fn=_add_along,
-    traits=[Trait.CAN_FAIL],
+    traits=[Trait.CAN_FAIL, Trait.OWN_CONJUGATE],
 )
 
 
+@kept_by_first
 def add_along_axis(x: Tensor, indices: Tensor, values: Tensor, *, axis: int) -> Tensor:
     """x with values added where `take_along_axis(x, indices, axis=axis)` reads."""
     return apply(ADD_ALONG_AXIS, (x, indices, values), axis=axis)
@@ -310,9 +313,8 @@ def _positions_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> 
 
 
 def _positions(xp: Any, indices: Any, size: int, used: int, axis: int) -> Any:
-    if not used or not indices.size:
-        return xp.zeros(indices.shape, xp.int64)
-    require_range(int(indices.min()), int(indices.max()), size, f"axis {axis}", NO_ORIGINS)  # the interpreter knows
+    if used and indices.size:
+        require_range(int(indices.min()), int(indices.max()), size, f"axis {axis}", NO_ORIGINS)
     wide = indices.astype(xp.int64)
     return xp.where(wide < 0, wide + size, wide)
 
