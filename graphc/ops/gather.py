@@ -17,7 +17,6 @@ from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
 from graphc.ops.define import TensorLike, as_shape, as_tensor, convert, define, index_operand, normalise_axis
 from graphc.ops.layout import broadcast_to, expand_dims
-from graphc.ops.precision import kept_by_first
 from graphc.ops.sources import arange, zeros
 
 # --- positions out of range ---------------------------------------------------------------------------------
@@ -148,7 +147,6 @@ SCATTER_ADD = define(
 
 
 @public
-@kept_by_first
 def scatter_add(x: TensorLike, indices: TensorLike, values: TensorLike, /, *, axis: int = 0) -> Tensor:
     """x with values added at some positions along an axis; what meets at one position adds up.
 
@@ -297,7 +295,6 @@ ADD_ALONG_AXIS = define(
 )
 
 
-@kept_by_first
 def add_along_axis(x: Tensor, indices: Tensor, values: Tensor, *, axis: int) -> Tensor:
     """x with values added where `take_along_axis(x, indices, axis=axis)` reads."""
     return apply(ADD_ALONG_AXIS, (x, indices, values), axis=axis)
