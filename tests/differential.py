@@ -189,7 +189,9 @@ def _has_no_slope(node: Tensor) -> bool:
 
 _NO_SLOPE = ("stop_gradient", "equal", "not_equal")
 """Their gradient is another than the slope on purpose, or the value at one point is no limit; so is `x != 0`."""
-_KINKS = ("abs", "max", "maximum", "min", "minimum", "relu")
+_KINKS = (
+    "abs", "cumulative_max", "cumulative_min", "max", "maximum", "min", "minimum", "relu", "sort", "top_k",
+)  # fmt: skip
 """At ties, which numbers with few digits have often, what is composed of them has another slope than its parts say."""
 _STEPS = (-1, -0.5, 0, 0.5, 1)
 

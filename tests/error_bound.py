@@ -7,7 +7,7 @@ so that e == 0 calls for equal numbers. Where the bound cannot tell what is righ
 a comparison, it raises `Ambiguous`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -142,7 +142,8 @@ def _bounded(node: Tensor, inputs: list[Any], sizes: Mapping[str, int], accuracy
         return tuple(parts) if isinstance(node.type, TupleType) else parts[0]
     value = _wide(node, [source.value for source in inputs], sizes)
     kind = node.type
-    assert isinstance(kind, TensorType)
+    if isinstance(kind, TupleType):
+        return _several(node, kind, value, inputs, sizes)
     if kind.dtype.kind != "float":
         _require_decided(node, inputs)
         return Bounded(value, np.zeros(value.shape, Wide))
@@ -167,10 +168,34 @@ def _bounded(node: Tensor, inputs: list[Any], sizes: Mapping[str, int], accuracy
     return Bounded(value, np.broadcast_to(error, value.shape), signs)
 
 
-def _open_signs(node: Tensor, value: np.ndarray, inputs: list[Bounded], sizes: Mapping[str, int]) -> np.ndarray | None:
+def _several(
+    node: Tensor, kind: TupleType, values: Sequence[Any], inputs: list[Bounded], sizes: Mapping[str, int]
+) -> tuple[Bounded, ...]:
+    """The results of an op with several: of exact numbers alone, each rounded as the row has it."""
+    if not all(source.is_exact for source in inputs):
+        raise Ambiguous(f"{node.op.name} of a rounded number")
+    ulps = _from_row(node.op.name)[1]
+    found = []
+    for position, (part, element) in enumerate(zip(values, kind.elements, strict=True)):
+        if element.dtype.kind != "float":
+            found.append(Bounded(np.asarray(part), np.zeros(np.shape(part), Wide)))
+            continue
+        value = np.asarray(part, Wide)
+        error = _rounding(value, element, ulps, 0.0) if ulps else np.zeros(value.shape, Wide)
+        found.append(Bounded(value, error, _open_signs(node, value, inputs, sizes, position)))
+    return tuple(found)
+
+
+def _open_signs(
+    node: Tensor, value: np.ndarray, inputs: list[Bounded], sizes: Mapping[str, int], position: int | None = None
+) -> np.ndarray | None:
+    def evaluate(given: Sequence[np.ndarray]) -> np.ndarray:
+        found = _wide(node, list(given), sizes)
+        return np.asarray(found if position is None else found[position])
+
     try:
         attrs = reference.bind_attrs(node.attrs, sizes)
-        return zero_signs.open_signs(node.op.name, value, inputs, attrs, lambda given: _wide(node, list(given), sizes))
+        return zero_signs.open_signs(node.op.name, value, inputs, attrs, evaluate)
     except zero_signs.SignDecides:
         raise Ambiguous(f"{node.op.name} reads a zero whose sign is not specified") from None
 
@@ -321,7 +346,10 @@ def _summed(call: Call, terms: np.ndarray, scale: np.ndarray, count: int, carrie
 
 
 def _count(call: Call) -> int:
-    return int(np.prod([call.values[0].shape[axis] for axis in call.attrs["axis"]], dtype=int))
+    """How many terms a result has at most."""
+    axes = call.attrs["axis"]
+    sizes = [call.values[0].shape[axis] for axis in (axes if isinstance(axes, tuple) else (axes,))]
+    return int(np.prod(sizes, dtype=int))
 
 
 def _sum(call: Call) -> np.ndarray:
@@ -331,6 +359,24 @@ def _sum(call: Call) -> np.ndarray:
 
 def _largest(call: Call) -> np.ndarray:
     return np.asarray(np.max(call.errors[0], axis=call.attrs["axis"], keepdims=call.attrs["keepdims"]))
+
+
+def _largest_so_far(call: Call) -> np.ndarray:
+    return np.asarray(np.maximum.accumulate(call.errors[0], axis=call.attrs["axis"]))
+
+
+def _logsumexp_so_far(call: Call) -> np.ndarray:
+    """It follows its operands by less than these move; each step is rounded as log(1 + exp(x)) and a sum are."""
+    size = np.where(np.isfinite(call.value), np.abs(call.value), 0)
+    own = np.maximum.accumulate(1 + size, axis=call.attrs["axis"])
+    return _largest_so_far(call) + VALUES["softmax"].ulps * _count(call) * _unit(call) * own
+
+
+def _recurrence(call: Call) -> np.ndarray:
+    """As products of sums: each place rounds twice, and what is added to it has been rounded before."""
+    (factors, terms), (a, b) = call.values, call.errors
+    high, own = call.apply(np.abs(factors) + a, np.abs(terms) + b), call.apply(np.abs(factors), np.abs(terms))
+    return np.where(np.isfinite(high), (high - own) + 2 * _count(call) * _unit(call) * high, 0)
 
 
 def _prod(call: Call) -> np.ndarray:
@@ -410,7 +456,13 @@ BOUNDS: dict[str, Bound] = {
         ("reshape", "permute_dims", "broadcast_to", "slice", "slice_update", "concat", "pad", "take"), (_layout, 0)
     ),
     "astype": (_unchanged, 1),
+    "cumulative_logsumexp": (_logsumexp_so_far, None),
+    "cumulative_max": (_largest_so_far, 0),
+    "cumulative_min": (_largest_so_far, 0),
+    "cumulative_prod": (_prod, None),
+    "cumulative_sum": (_sum, None),
     "divide": (_divide, 1),
+    "linear_recurrence": (_recurrence, None),
     "matmul": (_matmul, None),
     "multiply": (_multiply, 1),
     "pow": (_pow, VALUES["pow"].ulps),

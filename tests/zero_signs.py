@@ -90,6 +90,13 @@ def _of_several(value: Array, operands: Sequence[Array], attrs: dict[str, Any]) 
     return np.asarray((value == 0) & minus & plus)
 
 
+def _so_far(value: Array, operands: Sequence[Array], attrs: dict[str, Any]) -> Array:
+    (x,) = operands
+    zeros = ((x == 0) & (np.signbit(x) == sign) for sign in (True, False))
+    minus, plus = (np.logical_or.accumulate(found, axis=attrs["axis"]) for found in zeros)
+    return np.asarray((value == 0) & minus & plus)
+
+
 def _of_products(value: Array, operands: Sequence[Array], attrs: dict[str, Any]) -> Array:
     """Of terms that are all zeros, which may all be −0; what cancels is +0."""
     x, y = operands
@@ -104,9 +111,13 @@ def _of_addends(value: Array, operands: Sequence[Array], attrs: dict[str, Any]) 
 _CHOOSE: dict[str, Callable[[Array, Sequence[Array], dict[str, Any]], Array]] = {
     **dict.fromkeys(("minimum", "maximum"), _of_two),
     **dict.fromkeys(("min", "max"), _of_several),
+    **dict.fromkeys(("cumulative_min", "cumulative_max"), _so_far),
     "matmul": _of_products,
     "scatter_add": _of_addends,
     "relu": _of_minus_zero,
 }
-_COMBINE = frozenset(("matmul", "max", "min", "prod", "scatter_add"))
+_COMBINE = frozenset((
+    "cumulative_max", "cumulative_min", "cumulative_prod", "linear_recurrence", "matmul", "max", "min", "prod",
+    "scatter_add",
+))  # fmt: skip
 """Ops whose results depend on several elements of one operand. (A sum of zeros is +0 whatever their signs.)"""
