@@ -12,6 +12,7 @@ _OPS = {
     "subtract trunc",
     "comparison": "bitwise_and bitwise_invert bitwise_or bitwise_xor clip equal greater greater_equal isfinite isinf "
     "isnan less less_equal logical_and logical_not logical_or logical_xor maximum minimum not_equal where",
+    "complex": "angle complex conj imag real",
     "contraction": "matmul",
     "creation": "empty empty_like from_dlpack linspace meshgrid tril triu",
     "cumulative": "cumulative_logsumexp cumulative_max cumulative_min cumulative_prod cumulative_sum",
@@ -37,7 +38,10 @@ _NAMES: dict[str, tuple[str, str]] = {
     **{name: (f"graphc.ops.{module}", name) for module, names in _OPS.items() for name in names.split()},
     **{
         name: ("graphc.ir.dtype", name)
-        for name in ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]
+        for name in (
+            "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float8_e4m3fn float8_e5m2 float16 bfloat16 float32 float64 "
+            "complex64 complex128"
+        ).split()
     },
     **{name: ("math", name) for name in ["e", "inf", "nan", "pi"]},
     "newaxis": ("numpy", "newaxis"),
@@ -57,6 +61,7 @@ _NAMES: dict[str, tuple[str, str]] = {
     "assign_sub": ("graphc.builder.update", "assign_sub"),
     "group": ("graphc.builder.update", "group"),
     "gradients": ("graphc.builder.gradients", "gradients"),
+    "jvp": ("graphc.builder.gradients", "jvp"),
     "CompileOptions": ("graphc.options", "CompileOptions"),
     "Session": ("graphc.session.session", "Session"),
     "Snapshot": ("graphc.session.state", "Snapshot"),

@@ -13,13 +13,16 @@ import graphc as gc
 import graphc.ops
 from graphc.conformance.rows import ROWS
 from graphc.conformance.table import Row
-from graphc.ir.dtype import bool_, float32
+from graphc.ir.dtype import COMPLEX, bool_, float32
 from graphc.ir.opdef import FUNCTIONS, OPS, Kind
 from graphc.ir.tensor import Tensor
 
 Leaf = Callable[..., Tensor]
-WITHOUT_EXAMPLE = ("copy", "checked_indices", "add_at", "print", "fused", "fused_checked")
-"""These only make the output longer, or are made by the compiler."""
+WITHOUT_EXAMPLE = (
+    *("copy", "checked_indices", "add_at", "print", "fused", "fused_checked"),
+    *(name for name, op in OPS.items() if op.dtypes <= COMPLEX), "complex", "fft",
+)  # fmt: skip
+"""These only make the output longer, are made by the compiler, or are of complex numbers: tests/test_complex.py."""
 _SHAPE = (2, 3)
 _ROWS = np.array([1, 0, -1])
 

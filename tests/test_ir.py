@@ -711,9 +711,9 @@ def test_constants_print_and_parse_back(dtype: str, shape: tuple[int, ...]) -> N
     rng = np.random.default_rng(0)
     size = math.prod(shape)
     bits = rng.integers(0, 256, (size * DTYPES[dtype].itemsize,), np.uint8)
-    random_bits = (bits & 1 if dtype == "bool" else bits).view(dtype).reshape(shape)
+    random_bits = (bits & 1 if dtype == "bool" else bits).view(DTYPES[dtype].numpy).reshape(shape)
     round_trip(Graph([], [constant_node(random_bits)]))
-    if dtype.startswith("float"):
+    if dtype in ("float32", "float64"):
         edges = [0.0, -0.0, np.inf, -np.inf, 5e-324, 1e-45, 3.4e38, 0.1]
         round_trip(Graph([], [constant_node(np.resize(np.array(edges, dtype), shape))]))
         round_trip(Graph([], [constant_node(np.full(shape, np.nan, dtype))]))

@@ -102,6 +102,8 @@ def _running_sum(step: Step, o: Operands) -> str:
 def _astype(step: Step, o: Operands) -> str:
     source, target = o.types[0].dtype, o.output.dtype
     narrower = source.numpy.kind == target.numpy.kind == "i" and target.itemsize < source.itemsize
+    if source.kind == "complex" and target.kind == "bool":
+        return f"{o.inputs[0]} != 0"
     function = "narrowed" if narrower else "lax.convert_element_type"
     return f"{function}({o.inputs[0]}, '{target}')"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtype import DTYPES
+from graphc.ir.dtype import DTYPES, STORED_ONLY
 from graphc.options import CompileOptions
 from graphc.plan.data import Plan
 from graphc.reference import static_shape
@@ -107,6 +107,8 @@ class JaxProgram:
 
     def _compiler_options(self, jax: Any) -> dict[str, Any]:
         chosen: dict[str, Any] = {}
+        if any(slot.type.dtype in STORED_ONLY for slot in self.plan.slots):
+            chosen["xla_allow_excess_precision"] = False  # else float32 -> float16 -> float32 would round nothing
         if self.options.law == "strict":
             chosen["xla_disable_hlo_passes"] = "algsimp"
         if self.options.deterministic and jax.default_backend() == "gpu":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, count
 from typing import Any, NamedTuple
@@ -60,6 +61,7 @@ class Source:
         self.checked = any(step.op.name in emit.CHECKS for step in plan.steps)
         self.arguments = self._variables_read()
         self.given_up = [position for position, index in enumerate(self.arguments) if index in plan.updated]
+        self._gated = self._added_to_variables()
         self._names: dict[int, str] = {}
         self._taken = set(TAKEN)
         self._size_names = {symbol: self._size_name(symbol) for symbol in self.sizes}
@@ -101,7 +103,7 @@ class Source:
         if slot.kind is not SlotKind.CONSTANT:
             return f"t{slot.index}"
         assert slot.value is not None
-        if slot.value.ndim == 0:
+        if slot.value.ndim == 0 and slot.value.dtype.kind in "biuf":
             return f"{slot.type.dtype}({_number(slot.value)})"
         self.constants[f"c{slot.index}"] = slot.value
         return f"c{slot.index}"
@@ -152,6 +154,14 @@ class Source:
             lambda position: self.plan.slots[step.inputs[position]].is_positive_zero,
         )
         target = ", ".join(map(self._name, step.outputs))
+        if step.outputs[0] in self._gated:
+            self._gated[step.outputs[0]] = f"{', '.join(operands.inputs)}, {operands.attr('axis')}"
+            self.effects.append(Effect(step, -1))
+            number = len(self.effects) - 1
+            return [
+                f"# {step.op.name}: {_type_text(output)}, when all checks have passed  {step.origins}",
+                f"seen{number}, ok{number} = scatter_range({self._gated[step.outputs[0]]})",
+            ]
         if step.op.name in emit.CHECKS:
             number = len(self.effects)
             target += f", seen{number}, ok{number}"
@@ -184,11 +194,31 @@ class Source:
     def _new_state(self, position: int, index: int) -> str:
         """What is computed in the run, and by nobody else: an array of JAX may be given up only once."""
         name = self._name(index)
+        if index in self._gated:
+            return f"scatter_add_if(ok, {self._gated[index]})"
         if self.checked:
             return f"keep_if(ok, {name}, {self._name(self.plan.updated[position])})"
         new_states = self.plan.new_states or []
         first = index not in new_states[:position]
         return name if first and self.plan.slots[index].kind is SlotKind.VALUE else f"copy({name})"
+
+    def _added_to_variables(self) -> dict[int, str]:
+        """Sums of a variable and a few rows that are nothing but its new state: slot → arguments, to be filled in.
+
+        What may fail must not change the state: to choose between a whole old and a whole new table costs the table, and
+        to add nothing costs nothing.
+        """
+        plan = self.plan
+        new_states = plan.new_states or []
+        read = Counter([*plan.results, *new_states, *(index for step in plan.steps for index in step.inputs)])
+        owner = dict(zip(new_states, plan.updated, strict=False))
+        return {
+            step.outputs[0]: ""
+            for step in plan.steps
+            if step.op.name == "scatter_add"
+            and read[step.outputs[0]] == 1
+            and owner.get(step.outputs[0]) == step.inputs[0]
+        }
 
     def _variables_read(self) -> list[int]:
         """Those that the run reads: what it does not read must not be given up either.

@@ -98,7 +98,7 @@ def _assign(target: str, source: str) -> Line:
 
 def _where(step: Step, o: Operands) -> list[Line]:
     condition, first, second = o.inputs
-    if o.is_zero(2):
+    if o.is_zero(2) and o.types[1].dtype.bits <= 64:
         return [Line("keep_where_into", (o.output, condition, first))]
     return [_assign(o.output, second), Line("copyto", (o.output, first, "'same_kind'", condition))]
 
@@ -186,6 +186,7 @@ ROWS: dict[str, Row] = {
     "argmax": _position("argmax"),
     "argmin": _position("argmin"),
     "astype": lambda step, o: [_assign(o.output, o.inputs[0])],
+    "complex": _kernel("complex_into"),
     "check_numerics": _kernel("check_into", "message", origins=True),
     "checked_indices": _kernel("checked_into", "size", "used", origins=True),
     **{f"cumulative_{op}": _accumulate(name) for op, name in _ACCUMULATED.items()},

@@ -52,6 +52,12 @@ def keep_where_into(out: Array, condition: Array, x: Array) -> None:
     np.bitwise_and(mask, x.view(mask.dtype), mask)
 
 
+def complex_into(out: Array, re: Array, im: Array) -> None:
+    """Complex numbers of their parts."""
+    np.copyto(out.real, re)
+    np.copyto(out.imag, im)
+
+
 def reshape_into(out: Array, x: Array) -> None:
     """The elements of a strided array in row-major order."""
     np.copyto(out.reshape(x.shape), x)

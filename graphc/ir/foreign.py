@@ -32,7 +32,8 @@ def array_namespace(api_version: str | None = None) -> ModuleType:
 
 
 _NUMPY_NAMES = {
-    "absolute": "abs", "amax": "max", "amin": "min", "concatenate": "concat", "invert": "bitwise_invert",
+    "absolute": "abs", "amax": "max", "amin": "min", "concatenate": "concat", "conjugate": "conj",
+    "invert": "bitwise_invert",
     "power": "pow", "rint": "round", "transpose": "permute_dims", "true_divide": "divide",
 }  # fmt: skip
 
@@ -79,7 +80,7 @@ _INSTEAD = {
         ("grad backward requires_grad", "gradients are tensors, too: gc.gradients(loss, xs)"),
         ("detach", "gc.stop_gradient(t)"),
         ("assign copy_", "gc.assign(variable, t)"),
-        ("float double int long bool to cast type_as", "t.astype(gc.float32), or another dtype"),
+        ("float double int long bool half bfloat16 to cast type_as", "t.astype(gc.float32), or another dtype"),
         ("view flatten ravel", "gc.reshape(t, shape)"),
         ("transpose permute", "gc.permute_dims(t, axes); t.mT exchanges the last two"),
         ("unsqueeze", "gc.expand_dims(t, axis)"),
@@ -116,7 +117,9 @@ _FUNCTIONS = {
         ("int", "gc.int64 is the dtype"),
         ("float", "gc.float32 is the dtype"),
         ("double", "gc.float64 is the dtype"),
-        ("half float16 bfloat16", "graphc computes in float32 and float64 alone: gc.float32"),
+        ("half", "gc.float16 is the dtype"),
+        ("cfloat", "gc.complex64 is the dtype"),
+        ("cdouble", "gc.complex128 is the dtype"),
         (
             "acos allclose arccos arcsin arctan argsort asin atan average bincount conv1d conv2d cosh cross "
             "cumprod cumsum det diag dropout exp2 histogram interp inv isclose kron log10 "

@@ -14,7 +14,7 @@ from graphc.ir.dtype import COMPLEX, FLOAT, FLOAT8, complex_dtype, float32, name
 from graphc.ir.opdef import FUNCTIONS, Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
-from graphc.ops.define import TensorLike, as_tensor, common_dtype, convert, define, elementwise
+from graphc.ops.define import TensorLike, as_tensor, common_dtype, convert, define, elementwise, record
 from graphc.ops.precision import rounded_once
 
 _OWN = (Trait.OWN_CONJUGATE,)
@@ -118,3 +118,28 @@ def complex(x1: TensorLike, x2: TensorLike, /) -> Tensor:
         )
     wanted = dtype if dtype in FLOAT else float32
     return apply(FROM_PARTS, [convert(value, wanted) for value in values])
+
+
+def _angle_vjp(ct: Tensor, node: Tensor) -> Tensor:
+    """A step across the line to the origin: i · z / |z|²."""
+    re, im = real(node.inputs[0]), imag(node.inputs[0])
+    slope = ct / (re * re + im * im)
+    return complex(-(im * slope), re * slope)
+
+
+ANGLE = elementwise(
+    "angle",
+    1,
+    COMPLEX,
+    (_angle_vjp,),
+    result=real_dtype,
+    array_fn=lambda xp, x: xp.arctan2(xp.imag(x), xp.real(x)),
+    traits=[Trait.INEXACT, Trait.OWN_CONJUGATE],
+)
+
+
+@public
+def angle(x: TensorLike, /) -> Tensor:
+    """The argument of a complex number in radians, from -π to π; 0 or π for real numbers, by their sign."""
+    node = as_tensor(x)
+    return record(ANGLE, node if is_complex(node) else convert(node, complex_dtype(node.dtype)))

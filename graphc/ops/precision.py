@@ -8,7 +8,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from graphc.ir.dtype import LOW, DType, float32, promote
+from graphc.errors import DTypeError
+from graphc.ir.dtype import ARITHMETIC, FLOAT8, LOW, DType, float32, names, promote
 from graphc.ir.tensor import Tensor
 from graphc.ops.define import as_tensor, convert
 
@@ -33,6 +34,31 @@ def rounded_once(function: Callable[_P, _R]) -> Callable[_P, _R]:
         named: Any = {name: _widened(value) for name, value in kwargs.items()}
         result = function(*wide, **named)
         return _rounded(result, stored) if stored in LOW and kwargs.get("dtype") is None else result
+
+    return call
+
+
+def kept_by_first(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Decorator: likewise, but the result has the dtype of the first operand, to which the others add something.
+
+    Raises:
+        DTypeError: that is float8.
+    """
+
+    @wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        first = as_tensor(args[0])  # type: ignore[arg-type]
+        if first.dtype in FLOAT8:
+            raise DTypeError(
+                f"{function.__name__} does not take {first.dtype}",
+                expected=names(ARITHMETIC),
+                got=repr(first),
+                fix="float8 is for storage: compute with x.astype(gc.float32)",
+            )
+        if first.dtype not in LOW:
+            return function(*args, **kwargs)
+        wide: Any = [_widened(value) for value in args]
+        return _rounded(function(*wide, **kwargs), first.dtype)
 
     return call
 

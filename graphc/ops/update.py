@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir import dims
-from graphc.ir.dtype import names
+from graphc.ir.dtype import LOW, float32, names
 from graphc.ir.opdef import OpDef, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ops.arithmetic import add, multiply
@@ -52,6 +52,9 @@ def update_at(x: TensorLike, index: Any, value: TensorLike, /, *, how: str) -> T
         DTypeError: x cannot hold the value.
     """
     node = as_tensor(x)
+    if node.dtype in LOW and how != "set":  # computed in float32, and rounded once
+        wide = update_at(convert(node, float32), index, convert(_in_dtype(value, node), float32), how=how)
+        return convert(wide, node.dtype)
     _require_taken(node, how)
     subscript = parse(node, index)
     new = _fitting(value, node, subscript)
@@ -73,8 +76,8 @@ def _without_new_axes(subscript: Subscript, merged: Merged) -> dims.Shape:
     return (*kept[: subscript.place], *merged.indices.shape, *kept[subscript.place :])
 
 
-def _fitting(value: TensorLike, x: Tensor, subscript: Subscript) -> Tensor:
-    """The value in the dtype of x, and in the shape of what is updated."""
+def _in_dtype(value: TensorLike, x: Tensor) -> Tensor:
+    """The value in the dtype of x: numbers are converted, tensors must have it."""
     new = convert(value, x.dtype) if not isinstance(value, Tensor) else value
     if new.dtype is not x.dtype:
         raise DTypeError(
@@ -83,6 +86,12 @@ def _fitting(value: TensorLike, x: Tensor, subscript: Subscript) -> Tensor:
             got=str(new.type),
             fix=f"convert it with .astype(gc.{x.dtype})",
         )
+    return new
+
+
+def _fitting(value: TensorLike, x: Tensor, subscript: Subscript) -> Tensor:
+    """The value in the dtype of x, and in the shape of what is updated."""
+    new = _in_dtype(value, x)
     if new.ndim > len(subscript.shape):
         raise ShapeError(
             "the value of an update has more axes than what it updates",

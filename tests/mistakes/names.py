@@ -180,8 +180,8 @@ def int_by_its_short_name(m: Model) -> object:
 
 
 @mistake(UnknownNameError, LookupError)
-def half_precision(m: Model) -> object:
-    return m.x.astype("float16")  # <- here
+def float8_of_no_kind(m: Model) -> object:
+    return m.x.astype("float8")  # <- here
 
 
 @mistake(UnknownNameError, AttributeError)

@@ -155,8 +155,23 @@ def number_too_large(m: Model) -> object:
 
 
 @mistake(DTypeError, TypeError)
-def complex_array(m: Model) -> object:
-    return m.x * np.ones(3, np.complex64)  # <- here
+def order_of_complex_numbers(m: Model) -> object:
+    return m.x * 1j < 0.5  # <- here
+
+
+@mistake(DTypeError, TypeError)
+def float_of_a_complex_number(m: Model) -> object:
+    return (m.x + 1j).astype(gc.float32)  # <- here
+
+
+@mistake(DTypeError, TypeError)
+def arithmetic_on_float8(m: Model) -> object:
+    return m.x.astype(gc.float8_e4m3fn) * 2.0  # <- here
+
+
+@mistake(DTypeError, TypeError)
+def complex_loss(m: Model) -> object:
+    return gc.gradients(gc.sum(m.x * (m.w[0, 0] + 1j)), m.w)  # <- here
 
 
 @mistake(DTypeError, TypeError)

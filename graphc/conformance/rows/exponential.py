@@ -10,7 +10,7 @@ from graphc.conformance.table import COMPLEX, D, E, binary, inf, nan, unary
 
 
 def integer_pow(x1: Any, x2: Any) -> Any:
-    if x1.dtype.kind == "f":
+    if x1.dtype.kind in "fc":
         return np.power(x1, x2)
     kind, bits = x1.dtype, x1.dtype.itemsize * 8
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.conformance.table import ALL, INTS, MAX8, MIN8, NUMBERS, D, E, Row, S, layout, nan, one_of
+from graphc.conformance.table import ALL, COMPLEX, INTS, MAX8, MIN8, NUMBERS, D, E, Row, S, layout, nan, one_of
 from graphc.errors import DTypeError, GraphcError, OutOfRangeError, ShapeError
 from graphc.ir.opdef import FUNCTIONS
 from graphc.ops.slicing import slice_update
@@ -136,7 +136,7 @@ ROWS = (
         (E([[0, 0, 0], [1, 1, -1], [1, 2, 4]], [0, 3, 4]), E([[0], [1], [1]], OutOfRangeError),
          E([[0], [-2], [1]], OutOfRangeError), E([[MAX8], [0], [1]], [MIN8], "int8"),
          E([np.ones((0, 3)), [5], np.ones((0, 1))], np.ones((0, 3)), axis=1)), dtypes=NUMBERS,
-        domains=(D(), _index, D()), tolerance="sum", gradient=(0, 2)),
+        domains=(D(), _index, D()), tolerance="sum", gradient=(0, 2), also=COMPLEX),
     layout("take_along_axis", np.take_along_axis,
            (S((2, 3), (2, 2), axis=1), S((4,), (3,), axis=-1), S((3, 2), (4, 2), axis=0),
             S((2, 3, 2), (1, 2, 2), axis=1), S((1, 3), (2, 2), axis=1), S((2, 3), (2, 0), axis=-1)),

@@ -30,7 +30,7 @@ ROWS = (
            E([], DTypeError, value=1e39), E([], inf, gives="float32", value=inf),
            E([], DTypeError, value=nan, dtype="int64"), E([], DTypeError, value="text"),
            E([], DTypeError, value=1.5, dtype="int64"), E([], [1, 2], gives="int8", value=[1.0, 2.0], dtype="int8"),
-           E([], ShapeError, value=[[1], [1, 2]]), E([], DTypeError, value=1j), call=lambda x=None,
+           E([], ShapeError, value=[[1], [1, 2]]), E([], DTypeError, value=1j, dtype="float32"), call=lambda x=None,
            value=None, dtype=None: FUNCTIONS["asarray"](value if x is None else x, dtype=dtype)),
     made("full", (S(shape=(2, 3), fill_value=2.5), S(shape=(), fill_value=-0.0)), lambda **kw: np.full(**kw),
          E([], [7, 7], gives="int64", shape=2, fill_value=7),
