@@ -666,3 +666,28 @@ def test_index_errors_are_those_of_numpy_and_commit_nothing() -> None:
             np.testing.assert_array_equal(session.value(table), [[0, 3], [2, 3], [20, 25]])
     assert texts[0] == texts[1]
     assert "indices from 0 to 3" in texts[0]
+
+
+def test_rows_are_added_to_a_table_only_if_every_check_passes() -> None:
+    """And without a choice between two whole tables."""
+    with gc.Graph() as graph:
+        ids, other = gc.placeholder("ids", ("n",), gc.int64), gc.placeholder("other", ("n",), gc.int64)
+        table = gc.Variable(np.arange(12, dtype=np.float32).reshape(6, 2), name="table")
+        update = gc.assign(table, gc.scatter_add(table, ids, gc.ones((2,)), axis=0))
+        read = gc.take(table, other, axis=0)
+    with gc.Session(graph, backend="jax") as session:
+        step = session.compile([read, update], feeds=[ids, other])
+        source = step.plan.source()
+        assert "scatter_add_if(ok, " in source
+        assert "keep_if" not in source
+        before = session.value(table)
+        for wrong in (([6, 0], [0, 0]), ([0, 0], [0, 7])):
+            with pytest.raises(gc.errors.OutOfRangeError):
+                step(*map(np.array, wrong))
+            np.testing.assert_array_equal(session.value(table), before)
+        assert session.step == 0
+        step(np.array([-1, 0, 0]), np.array([1, 2, 3]))
+        before[5] += 1
+        before[0] += 2
+        np.testing.assert_array_equal(session.value(table), before)
+        assert session.step == 1

@@ -234,6 +234,21 @@ def scatter_add(jax: Any, x: Value, indices: Value, values: Value, axis: int) ->
     return x.at[where].add(values, mode="drop"), seen, ok
 
 
+def scatter_range(jax: Any, x: Value, indices: Value, values: Value, axis: int) -> tuple[Value, Value]:
+    """The least and largest index of `scatter_add`, and whether both are in range."""
+    return _range(jax, indices, x.shape[axis], values.shape)
+
+
+def scatter_add_if(jax: Any, ok: Value, x: Value, indices: Value, values: Value, axis: int) -> Value:
+    """x with values added along an axis; x itself if a check has failed, by indices that are out of range."""
+    size = x.shape[axis]
+    if size == 0 or 0 in values.shape:
+        return jax.numpy.copy(x)
+    positions = _positions(jax, indices, size)
+    positions = jax.numpy.where(ok[0], positions, _like(positions, size))
+    return x.at[(slice(None),) * axis + (positions,)].add(values, mode="drop")
+
+
 def take_along_axis(jax: Any, x: Value, indices: Value, axis: int) -> tuple[Value, Value, Value]:
     """Elements of x, each at a position of its own along an axis; the account as of `take`."""
     seen, ok = _range(jax, indices, x.shape[axis], indices.shape)
@@ -336,10 +351,9 @@ def keep_if(jax: Any, ok: Value, new: Value, old: Value) -> Value:
 KERNELS = {
     function.__name__: function
     for function in (
-        top_k,
-        absolute, add_along_axis, all_of, array_function, check_numerics, floor_divide, is_finite, is_infinite, keep_if, matmul, narrowed,
-        plus_zero, positions, power, remainder, round_half_even, scatter, scatter_add, sign, slice_update, spread,
-        take, take_along_axis, take_last, take_slice, total, trunc,
+        absolute, add_along_axis, all_of, array_function, check_numerics, floor_divide, is_finite, is_infinite, keep_if,
+        matmul, narrowed, plus_zero, positions, power, remainder, round_half_even, scatter, scatter_add, scatter_add_if,
+        scatter_range, sign, slice_update, spread, take, take_along_axis, take_last, take_slice, top_k, total, trunc,
     )
 }  # fmt: skip
 """What emitted code can name, each without its first argument."""

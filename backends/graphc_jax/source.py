@@ -205,8 +205,8 @@ class Source:
     def _added_to_variables(self) -> dict[int, str]:
         """Sums of a variable and a few rows that are nothing but its new state: slot → arguments, to be filled in.
 
-        What may fail must not change the state: to choose between a whole old and a whole new table costs the table, and
-        to add nothing costs nothing.
+        What may fail must not change the state: to choose between a whole old and a whole new table costs the table,
+        and to add nothing costs nothing.
         """
         plan = self.plan
         new_states = plan.new_states or []
