@@ -139,6 +139,7 @@ ANGLE = elementwise(
 
 
 @public
+@rounded_once
 def angle(x: TensorLike, /) -> Tensor:
     """The argument of a complex number in radians, from -π to π; 0 or π for real numbers, by their sign."""
     node = as_tensor(x)

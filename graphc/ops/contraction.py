@@ -11,7 +11,7 @@ from graphc.ir.dtype import ARITHMETIC, names
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
-from graphc.ops.define import TensorLike, common_dtype, convert, define
+from graphc.ops.define import TensorLike, common_dtype, convert, define, require_computed
 from graphc.ops.layout import expand_dims, squeeze
 from graphc.ops.precision import rounded_once
 
@@ -78,6 +78,7 @@ def matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
         ShapeError: the inner sizes differ, or an operand is a scalar.
     """
     values, dtype = common_dtype([x1, x2])
+    require_computed("matmul", dtype)
     left, right = (convert(value, dtype) for value in values)
     if not left.ndim or not right.ndim:
         raise ShapeError(

@@ -253,6 +253,16 @@ def record(op: OpDef, *operands: TensorLike, **attrs: Any) -> Tensor:
     return convert(result, stored) if stored in LOW and result.dtype is float32 else result
 
 
+def require_computed(name: str, dtype: DType) -> None:
+    """Refuses float8, which is for storage.
+
+    Raises:
+        DTypeError: it is that.
+    """
+    if dtype in FLOAT8:
+        raise DTypeError(f"{name} does not take {dtype}", expected=names(INEXACT), got=str(dtype), fix=_STORAGE)
+
+
 def _instead_of(dtype: DType, op: OpDef) -> str:
     if dtype.kind == "complex":
         return _PARTS
@@ -516,8 +526,7 @@ def inexact_operand(x: TensorLike) -> Tensor:
         DTypeError: it holds float8.
     """
     node = as_tensor(x)
-    if node.dtype in FLOAT8:
-        raise DTypeError("this function computes", expected=names(INEXACT), got=repr(node), fix=_STORAGE)
+    require_computed("this function", node.dtype)
     return node if node.dtype in INEXACT else convert(node, float32)
 
 

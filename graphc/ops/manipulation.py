@@ -23,6 +23,7 @@ from graphc.ops.define import (
     normalise_axis,
 )
 from graphc.ops.layout import broadcast_to, concat, permute_dims, reshape
+from graphc.ops.precision import rounded_once
 from graphc.ops.slicing import SLICE
 
 _INTS = (int, np.integer)
@@ -197,6 +198,7 @@ def unstack(x: TensorLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
 
 
 @public
+@rounded_once
 def diff(
     x: TensorLike,
     /,

@@ -8,10 +8,9 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from graphc.errors import DTypeError
-from graphc.ir.dtype import ARITHMETIC, FLOAT8, LOW, DType, float32, names, promote
+from graphc.ir.dtype import LOW, DType, float32, promote
 from graphc.ir.tensor import Tensor
-from graphc.ops.define import as_tensor, convert
+from graphc.ops.define import as_tensor, convert, require_computed
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -48,13 +47,7 @@ def kept_by_first(function: Callable[_P, _R]) -> Callable[_P, _R]:
     @wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         first = as_tensor(args[0])  # type: ignore[arg-type]
-        if first.dtype in FLOAT8:
-            raise DTypeError(
-                f"{function.__name__} does not take {first.dtype}",
-                expected=names(ARITHMETIC),
-                got=repr(first),
-                fix="float8 is for storage: compute with x.astype(gc.float32)",
-            )
+        require_computed(function.__name__, first.dtype)
         if first.dtype not in LOW:
             return function(*args, **kwargs)
         wide: Any = [_widened(value) for value in args]
