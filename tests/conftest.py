@@ -56,7 +56,18 @@ def _gpu() -> str | None:
     return None
 
 
-_MODULES = ("cupy", "jax", "libtpu", "llvmlite", "matplotlib", "numpy", "onnxruntime", "scipy", "torch")
+_MODULES = (
+    "array_api_strict",
+    "cupy",
+    "jax",
+    "libtpu",
+    "llvmlite",
+    "matplotlib",
+    "numpy",
+    "onnxruntime",
+    "scipy",
+    "torch",
+)
 # What can be required -> why it is not available here, or None.
 PROBES: dict[str, Callable[[], str | None]] = {
     **{name: functools.partial(_module, name) for name in _MODULES},

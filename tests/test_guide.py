@@ -68,7 +68,8 @@ def run_document(text: str, name: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("document", "least"), [("README.md", 1), ("docs/guide.md", 25), ("docs/writing-a-backend.md", 5)]
+    ("document", "least"),
+    [("README.md", 1), ("docs/guide.md", 25), ("docs/writing-a-backend.md", 5), ("docs/array-api.md", 2)],
 )
 def test_the_programs_run_and_print_what_they_say(document: str, least: int, tmp_path: Path) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
