@@ -16,7 +16,7 @@ import zero_signs
 from graphc import reference
 from graphc.conformance.rows import ROWS
 from graphc.conformance.tolerances import VALUES, Tolerance
-from graphc.ir.opdef import Kind
+from graphc.ir.opdef import OPS, Kind
 from graphc.ir.tensor import Tensor
 from graphc.ir.types import TensorType, TupleType
 from graphc.ir.walk import toposort
@@ -428,6 +428,19 @@ def _scatter_add(call: Call) -> np.ndarray:
     return _summed(call, terms, scale, indices.size + 1, call.apply(a, indices, b))
 
 
+def _scatter_multiply(call: Call) -> np.ndarray:
+    (x, indices, values), (a, _, b) = call.values, call.errors
+    own = call.apply(np.abs(x), indices, np.abs(values))
+    high = call.apply(np.abs(x) + a, indices, np.abs(values) + b)
+    return (high - own) + (indices.size + 1) * _unit(call) * high
+
+
+def _scatter_extreme(call: Call) -> np.ndarray:
+    """The larger of the errors of what meets."""
+    (_, indices, _), (a, _, b) = call.values, call.errors
+    return np.asarray(OPS["scatter_max"].array_fn(np, a, indices, b, **call.attrs))  # type: ignore[operator, misc]
+
+
 def _where(call: Call) -> np.ndarray:
     return np.where(call.values[0], call.errors[1], call.errors[2])
 
@@ -455,6 +468,7 @@ BOUNDS: dict[str, Bound] = {
     **dict.fromkeys(
         ("reshape", "permute_dims", "broadcast_to", "slice", "slice_update", "concat", "pad", "take"), (_layout, 0)
     ),
+    **dict.fromkeys(("scatter_set", "take_along_axis", "take_last"), (_layout, 0)),
     "astype": (_unchanged, 1),
     "cumulative_logsumexp": (_logsumexp_so_far, None),
     "cumulative_max": (_largest_so_far, 0),
@@ -467,7 +481,9 @@ BOUNDS: dict[str, Bound] = {
     "multiply": (_multiply, 1),
     "pow": (_pow, VALUES["pow"].ulps),
     "prod": (_prod, None),
-    "scatter_add": (_scatter_add, None),
+    **dict.fromkeys(("scatter_add", "add_along_axis"), (_scatter_add, None)),
+    **dict.fromkeys(("scatter_min", "scatter_max"), (_scatter_extreme, 0)),
+    "scatter_multiply": (_scatter_multiply, None),
     "sign": (_sign, 0),
     "sqrt": (_monotone, 1),
     "sum": (_sum, None),

@@ -519,6 +519,58 @@ def _scatter(g: _Growth) -> Tensor:
     return gc.scatter_add(x, indices, gc.take(g.leaf(x.dtype.name, x.shape), indices, axis=0), axis=0)
 
 
+def _positions(g: _Growth, size: Dim, *shape: int) -> np.ndarray:
+    """Positions along an axis, of which some are equal and some count from the end."""
+    last = size if isinstance(size, int) else 1
+    drawn = [g.rng.randrange(-last, last) for _ in range(math.prod(shape))]
+    return np.array(drawn, g.rng.choice(["int8", "int64"])).reshape(shape)
+
+
+def _held(g: _Growth, indices: np.ndarray) -> Any:
+    """As they are, or as a tensor that is computed, which no plan can know."""
+    return indices if g.rng.random() < 0.5 else gc.asarray(indices) + gc.argmax(g.leaf("float32", (1,))) * 0
+
+
+def _filled(g: _Growth, rank: int) -> Tensor:
+    """A tensor of numbers with at least so many axes, none of which is known to be empty."""
+    x = g.number(rank)
+    return x if 0 not in x.shape else g.leaf("float32", (2, 3, 2)[:rank])
+
+
+def _along(g: _Growth) -> Tensor:
+    x = _filled(g, 1)
+    axis = g.axis(x) % x.ndim
+    shape = [size if isinstance(size, int) and g.rng.random() < 0.6 else 1 for size in x.shape]
+    shape[axis] = 2
+    return gc.take_along_axis(x, _held(g, _positions(g, x.shape[axis], *shape)), axis=axis)
+
+
+def _advanced(g: _Growth) -> tuple[Tensor, Any]:
+    """A tensor, and an index of several kinds."""
+    x = _filled(g, 2)
+    shape = g.rng.choice([(), (2,), (2, 1)])
+    entries: list[Any] = []
+    for size in x.shape:
+        kinds = [slice(None), slice(None, None, -1), *[_held(g, _positions(g, size, *shape))] * 2]
+        entries.append(g.rng.choice(kinds + [0, -1] * isinstance(size, int)))
+    if g.rng.random() < 0.3:
+        entries.insert(g.rng.randrange(len(entries) + 1), None)
+    return x, tuple(entries)
+
+
+def _read(g: _Growth) -> Tensor:
+    x, index = _advanced(g)
+    return x[index]
+
+
+def _update(g: _Growth) -> Tensor:
+    x, index = _advanced(g)
+    part = x[index]
+    value = g.rng.choice([1, g.leaf(x.dtype.name, part.shape[1:]), g.leaf(x.dtype.name, part.shape)])
+    result: Tensor = getattr(x.at[index], g.rng.choice(["set", "add", "multiply", "min", "max"]))(value)
+    return result
+
+
 def _one_hot(g: _Growth) -> Tensor:
     x = g.pick(lambda node: node.dtype.kind in ("int", "uint"))
     return gc.one_hot(x if x is not None else g.leaf("int64"), 4)
@@ -543,6 +595,7 @@ def _effect(g: _Growth) -> Tensor:
 _GRAMMAR: dict[Callable[[_Growth], Tensor], int] = {
     _unary: 8, _binary: 10, _comparison: 2, _logical: 2, _where: 2, _test: 1, _clip: 1, _astype: 2, _reduction: 6,
     _any_all: 1, _position: 1, _softmax: 2, _cross_entropy: 1, _matmul: 4, _reshape: 3, _permute: 2, _broadcast: 1,
-    _join: 2, _index: 4, _pad: 1, _take: 2, _scatter: 1, _one_hot: 1, _source: 2, _effect: 1,
+    _join: 2, _index: 4, _pad: 1, _take: 2, _scatter: 1, _along: 1, _read: 2, _update: 2,
+    _one_hot: 1, _source: 2, _effect: 1,
 }  # fmt: skip
 _CALLS, _WEIGHTS = list(_GRAMMAR), list(_GRAMMAR.values())

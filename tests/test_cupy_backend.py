@@ -28,7 +28,7 @@ from graphc.errors import (
     VerifyError,
 )
 from graphc.ir.tensor import apply
-from graphc.ops.gather import ADD_ALONG_AXIS
+from graphc.ops.along import ADD_ALONG_AXIS
 from graphc.ops.scatter import TAKE_LAST
 from graphc_cupy import CupyBackend, code, nvrtc
 from graphc_cupy.products import plain_stacks

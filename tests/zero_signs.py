@@ -104,6 +104,13 @@ def _of_products(value: Array, operands: Sequence[Array], attrs: dict[str, Any])
     return np.asarray((value == 0) & (np.matmul(np.abs(x), np.abs(y)) == 0) & some)
 
 
+def _of_updates(value: Array, operands: Sequence[Array], attrs: dict[str, Any]) -> Array:
+    """Of several that meet, if some zero is −0."""
+    x, _, values = operands
+    some = any(((given == 0) & np.signbit(given)).any() for given in (x, values))
+    return np.asarray((value == 0) & some)
+
+
 def _of_addends(value: Array, operands: Sequence[Array], attrs: dict[str, Any]) -> Array:
     return np.asarray((value == 0) & np.signbit(value))
 
@@ -113,11 +120,12 @@ _CHOOSE: dict[str, Callable[[Array, Sequence[Array], dict[str, Any]], Array]] = 
     **dict.fromkeys(("min", "max"), _of_several),
     **dict.fromkeys(("cumulative_min", "cumulative_max"), _so_far),
     "matmul": _of_products,
-    "scatter_add": _of_addends,
+    **dict.fromkeys(("scatter_add", "add_along_axis"), _of_addends),
+    **dict.fromkeys(("scatter_min", "scatter_max"), _of_updates),
     "relu": _of_minus_zero,
 }
 _COMBINE = frozenset((
     "cumulative_max", "cumulative_min", "cumulative_prod", "linear_recurrence", "matmul", "max", "min", "prod",
-    "scatter_add",
+    "add_along_axis", "scatter_add", "scatter_max", "scatter_min", "scatter_multiply",
 ))  # fmt: skip
 """Ops whose results depend on several elements of one operand. (A sum of zeros is +0 whatever their signs.)"""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.opdef import OPS
-from graphc.ops.gather import along_axis
+from graphc.ops.along import along_axis
 
 from .ordering import top_k
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import Origins
-from graphc.ops.gather import along_axis, require_range
+from graphc.ops.along import along_axis
+from graphc.ops.gather import require_range
 from graphc.ops.scatter import in_order, is_last
 from graphc.ops.slicing import numpy_slices
 from graphc.ops.special import SINGLE_P, SINGLE_Q
@@ -127,7 +128,8 @@ def scatter_into(out: Array, x: Array, indices: Array, values: Array, axis: int,
         row, parts = in_order(np, indices, values, axis)
         out[(*before, row)] = parts
     else:
-        UPDATES[update].at(out, (*before, indices), values)
+        ufunc: Any = UPDATES[update]
+        ufunc.at(out, (*before, indices), values)
 
 
 UPDATES = {"multiply": np.multiply, "min": np.minimum, "max": np.maximum}

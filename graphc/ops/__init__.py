@@ -2,6 +2,7 @@
 
 from graphc.ops import (
     activation,
+    along,
     arithmetic,
     comparison,
     complex,
@@ -12,6 +13,7 @@ from graphc.ops import (
     exponential,
     fused,
     gather,
+    index,
     indexing,
     inspection,
     layout,
@@ -20,10 +22,10 @@ from graphc.ops import (
     reductions,
     repetition,
     scatter,
-    slicing,
     searching,
     segments,
     sets,
+    slicing,
     sorting,
     sources,
     special,
@@ -34,6 +36,7 @@ from graphc.ops import (
 
 __all__ = [
     "activation",
+    "along",
     "arithmetic",
     "comparison",
     "complex",
@@ -44,6 +47,7 @@ __all__ = [
     "exponential",
     "fused",
     "gather",
+    "index",
     "indexing",
     "inspection",
     "layout",

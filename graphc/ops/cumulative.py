@@ -11,10 +11,10 @@ from graphc.ir.dtype import COMPLEX, FLOAT, INEXACT, NUMERIC, int64
 from graphc.ir.opdef import Kind, OpDef, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
+from graphc.ops.along import add_along_axis
 from graphc.ops.comparison import isnan, logical_and, logical_not, where
 from graphc.ops.define import TensorLike, as_tensor, convert, define, normalise_axis, record
 from graphc.ops.exponential import exp
-from graphc.ops.gather import add_along_axis
 from graphc.ops.layout import pad, reshape
 from graphc.ops.precision import rounded_once
 from graphc.ops.reductions import summand

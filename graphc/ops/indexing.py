@@ -1,6 +1,7 @@
 """Reading and writing parts of a tensor, as other files know it."""
 
-from graphc.ops.gather import one_hot, out_of_range, require_range, scatter_add, take, take_along_axis
+from graphc.ops.along import take_along_axis
+from graphc.ops.gather import one_hot, out_of_range, require_range, scatter_add, take
 from graphc.ops.slicing import SLICE, SLICE_UPDATE, numpy_slices, slice_update
 from graphc.ops.subscript import getitem
 from graphc.ops.update import update_at

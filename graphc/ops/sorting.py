@@ -14,6 +14,7 @@ from graphc.ir.dtype import BOOL, NUMERIC, float64, int64
 from graphc.ir.opdef import Kind, public
 from graphc.ir.tensor import Tensor
 from graphc.ir.types import TensorType, TupleType
+from graphc.ops.along import add_along_axis, take_along_axis
 from graphc.ops.arithmetic import floor
 from graphc.ops.comparison import isnan, minimum, where
 from graphc.ops.define import (
@@ -30,7 +31,7 @@ from graphc.ops.define import (
     reduced_shape,
     require_nonempty,
 )
-from graphc.ops.gather import add_along_axis, take, take_along_axis
+from graphc.ops.gather import take
 from graphc.ops.layout import expand_dims, permute_dims, reshape
 from graphc.ops.precision import rounded_once
 from graphc.ops.sources import dim_value, zeros

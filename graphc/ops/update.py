@@ -14,10 +14,11 @@ from graphc.ops.arithmetic import add, multiply
 from graphc.ops.comparison import maximum, minimum
 from graphc.ops.define import TensorLike, as_tensor, convert
 from graphc.ops.gather import SCATTER_ADD
+from graphc.ops.index import Subscript, parse
 from graphc.ops.layout import broadcast_to, reshape
 from graphc.ops.scatter import SCATTER_MAX, SCATTER_MIN, SCATTER_MULTIPLY, SCATTER_SET
 from graphc.ops.slicing import slice_update
-from graphc.ops.subscript import Merged, Subscript, parse, sliced
+from graphc.ops.subscript import Merged, sliced
 
 _SCATTERS: dict[str, OpDef] = {
     "set": SCATTER_SET,
@@ -92,14 +93,15 @@ def _in_dtype(value: TensorLike, x: Tensor) -> Tensor:
 def _fitting(value: TensorLike, x: Tensor, subscript: Subscript) -> Tensor:
     """The value in the dtype of x, and in the shape of what is updated."""
     new = _in_dtype(value, x)
-    if new.ndim > len(subscript.shape):
+    try:
+        return broadcast_to(new, subscript.shape)
+    except ShapeError:
         raise ShapeError(
-            "the value of an update has more axes than what it updates",
-            expected=f"a value that broadcasts to {dims.shape_text(subscript.shape)}",
+            "the value of an update does not broadcast to what it updates",
+            expected=f"a value of shape {dims.shape_text(subscript.shape)}, or one that broadcasts to it",
             got=str(new.type),
-            fix="x[index] has the shape that the value must broadcast to",
-        )
-    return broadcast_to(new, subscript.shape)
+            fix="x[index] has the shape that counts; gc.expand_dims and gc.reshape change that of the value",
+        ) from None
 
 
 def _require_taken(x: Tensor, how: str) -> None:

@@ -119,16 +119,6 @@ def index_too_many(m: Model) -> object:
     return m.w[0, 0, 0]  # <- here
 
 
-@mistake(ArgumentError, ValueError)
-def index_by_tensor(m: Model) -> object:
-    return m.logits[m.y]  # <- here
-
-
-@mistake(ArgumentError, ValueError)
-def index_by_list(m: Model) -> object:
-    return m.w[[0, 2]]  # <- here
-
-
 @mistake(DTypeError, TypeError)
 def take_with_floats(m: Model) -> object:
     return gc.take(m.b, m.x)  # <- here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def add_along_axis(x: Any, indices: Any, values: Any, axis: Any) -> Any:
     return result
 
 
-FORMS = {
+FORMS: dict[str, Callable[..., Any]] = {
     "i": lambda *i: i[0],
     "i, j": lambda *i: i,
     ":, i": lambda *i: (slice(None), *i),
