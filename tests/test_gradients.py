@@ -244,6 +244,12 @@ AT_EDGES = [
     ("logsumexp", [[1000.0, 1000.0, -inf]], [[0.5, 0.5, 0]], {}),
     ("logsumexp", [[-inf, -inf]], [[nan, nan]], {}),
     ("take", [[1.0, 2.0, 3.0], np.array([-1, 2, 0])], [[1, 0, 2], None], {}),
+    ("update_at", [[2.0, 3.0], np.array([0, -2, 1]), [5.0, 6.0, 7.0]], [[0, 0], None, [0, 1, 1]], {"how": "set"}),
+    ("update_at", [[2.0, 3.0], np.array([0, 0, 1]), [0.0, 5.0, 0.0]], [[0, 0], None, [10, 0, 3]], {"how": "multiply"}),
+    ("update_at", [[2.0, 3.0], np.array([0, 0]), [0.0, 0.0]], [[0, 1], None, [0, 0]], {"how": "multiply"}),
+    ("update_at", [[2.0, 1.0], np.array([0, 0, 0]), [2.0, 2.0, 1.0]], [[1 / 3, 1], None, [1 / 3, 1 / 3, 0]],
+     {"how": "max"}),
+    ("update_at", [[nan, 1.0], np.array([0]), [3.0]], [[0, 1], None, [0]], {"how": "min"}),
 ]  # fmt: skip
 
 
