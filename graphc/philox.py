@@ -14,6 +14,7 @@ c3    use                             the 64-bit number
 1     `fold_in` of an int             the int
 2     `fold_in` of a str              BLAKE2b of its UTF-8 bytes, 8 bytes, little-endian
 3     `split`                         index of the child
+4     a round of a rejection sampler  number of the round
 ====  ==============================  =========================================
 
 A child key is the first two words of its block. For one key, Philox is a bijection of counters, and no two
@@ -23,7 +24,6 @@ Keys have 64 bits: among n unrelated ones, some two are equal with a probability
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,39 +40,39 @@ Key = tuple[int, int]
 
 _Word = TypeVar("_Word", int, "NDArray[Any]")
 
-_MASK = 0xFFFFFFFF
+MASK = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)  # golden ratio and sqrt(3) - 1: what the key grows by from round to round
 _ROUNDS = 10
 
-_FOLD_INT, _FOLD_STR, _SPLIT = 1, 2, 3
+FOLD_INT, FOLD_STR, SPLIT, ROUND = 1, 2, 3, 4
 
 # Words made at a time: the dozen temporaries of a round then stay in a core's cache, and a stream of any
 # length needs little memory beyond its result. A multiple of 4, so that a chunk starts with a block.
 _CHUNK = 1 << 15
 
 # As many bits as the significand has, so that each uniform is exact and none is rounded up to 1.
-_UNIFORM_BITS = {"float32": 24, "float16": 11, "bfloat16": 8}
-_NORMAL_DTYPES = ("float64", "float32", "float16", "bfloat16")
+UNIFORM_BITS = {"float32": 24, "float16": 11, "bfloat16": 8}
+NORMAL_DTYPES = ("float64", "float32", "float16", "bfloat16")
 
 
-def philox4x32(counter: tuple[_Word, _Word, _Word, _Word], key: Key) -> tuple[_Word, _Word, _Word, _Word]:
+def philox4x32(counter: tuple[_Word, _Word, _Word, _Word], key: tuple[Any, Any]) -> tuple[_Word, _Word, _Word, _Word]:
     """Encrypts one counter, or many at once, with ten rounds of Philox4x32.
 
     Args:
         counter: four words below 2**32, least significant first: ints, or uint64 arrays of one shape.
-        key: the key.
+        key: the key: ints, or whatever integers the counter's words can be combined with.
 
     Returns:
         The four words of the block, of the type of the counter's words.
     """
     c0, c1, c2, c3 = counter
-    k0, k1 = int(key[0]), int(key[1])
+    k0, k1 = (int(word) if isinstance(word, np.integer) else word for word in key)
     for _ in range(_ROUNDS):
         p0 = c0 * _MULTIPLIERS[0]
         p1 = c2 * _MULTIPLIERS[1]
-        c0, c1, c2, c3 = (p1 >> 32) ^ c1 ^ k0, p1 & _MASK, (p0 >> 32) ^ c3 ^ k1, p0 & _MASK
-        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
+        c0, c1, c2, c3 = (p1 >> 32) ^ c1 ^ k0, p1 & MASK, (p0 >> 32) ^ c3 ^ k1, p0 & MASK
+        k0, k1 = (k0 + _WEYL[0]) & MASK, (k1 + _WEYL[1]) & MASK
     return c0, c1, c2, c3
 
 
@@ -103,9 +103,13 @@ def fold_in(key: Key, data: int | str) -> Key:
         TypeError: `data` is neither an integer nor a string.
     """
     if isinstance(data, str):
-        digest = blake2b(data.encode(), digest_size=8).digest()
-        return _child(key, _FOLD_STR, int.from_bytes(digest, "little"))
-    return _child(key, _FOLD_INT, _unsigned("data", data))
+        return child(key, FOLD_STR, number_of(data))
+    return child(key, FOLD_INT, _unsigned("data", data))
+
+
+def number_of(data: str) -> int:
+    """The 64-bit number of a string, by which `fold_in` goes."""
+    return int.from_bytes(blake2b(data.encode(), digest_size=8).digest(), "little")
 
 
 def split(key: Key, n: int) -> tuple[Key, ...]:
@@ -115,7 +119,7 @@ def split(key: Key, n: int) -> tuple[Key, ...]:
         ValueError: `n` lies outside of [0, 2**64).
         TypeError: `n` is no integer.
     """
-    return tuple(_child(key, _SPLIT, index) for index in range(_unsigned("n", n)))
+    return tuple(child(key, SPLIT, index) for index in range(_unsigned("n", n)))
 
 
 def bits(key: Key, n: int) -> NDArray[np.uint32]:
@@ -131,7 +135,9 @@ def bits(key: Key, n: int) -> NDArray[np.uint32]:
     Returns:
         A fresh uint32 array of shape `(n,)`, each of the 2**32 values equally likely.
     """
-    return _fill(key, n, 1, np.dtype(np.uint32), lambda words: words)
+    words = np.empty(n, np.uint32)
+    fill_bits(key, words)
+    return words
 
 
 def uniform(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
@@ -154,16 +160,9 @@ def uniform(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> 
     Raises:
         TypeError: the dtype is another one.
     """
-    dtype = np.dtype(dtype)
-    size = math.prod(shape)
-    if dtype == np.float64:
-        return _fill(key, size, 2, dtype, _unit_float64).reshape(shape)
-    precision = _UNIFORM_BITS.get(dtype.name)
-    if precision is None:
-        raise TypeError(f"no uniforms of dtype {dtype.name}; there are float64, {', '.join(_UNIFORM_BITS)}")
-    # Through float32 first: there is no direct cast between uint32 and bfloat16 that is sure to be exact.
-    shift, unit = 32 - precision, np.float32(2.0**-precision)
-    return _fill(key, size, 1, dtype, lambda words: (words >> shift).astype(np.float32) * unit).reshape(shape)
+    values = np.empty(shape, dtype)
+    fill_uniform(key, values)
+    return values
 
 
 def normal(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
@@ -187,12 +186,47 @@ def normal(key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> N
     Raises:
         TypeError: the dtype is another one.
     """
-    dtype = np.dtype(dtype)
-    if dtype.name not in _NORMAL_DTYPES:
-        raise TypeError(f"no normals of dtype {dtype.name}; there are {', '.join(_NORMAL_DTYPES)}")
-    size = math.prod(shape)
-    pairs = _fill(key, size + size % 2, 2, dtype, lambda words: _box_muller(_unit_float64(words)))
-    return pairs[:size].reshape(shape)
+    values = np.empty(shape, dtype)
+    fill_normal(key, values)
+    return values
+
+
+def fill_bits(key: Key, out: NDArray[Any]) -> None:
+    """Fills an array with `bits`. One of uint64 takes two words a value, the low one first.
+
+    Args:
+        key: the key.
+        out: of uint32 or uint64, in row-major order without gaps.
+    """
+    _fill(key, out, out.itemsize // 4, _joined if out.itemsize == 8 else lambda words: words)
+
+
+def fill_uniform(key: Key, out: NDArray[Any]) -> None:
+    """Fills an array with what `uniform` gives for its shape and dtype.
+
+    Raises:
+        TypeError: the dtype is another one.
+    """
+    if out.dtype == np.float64:
+        _fill(key, out, 2, _unit_float64)
+        return
+    precision = UNIFORM_BITS.get(out.dtype.name)
+    if precision is None:
+        raise TypeError(f"no uniforms of dtype {out.dtype.name}; there are float64, {', '.join(UNIFORM_BITS)}")
+    # Through float32 first: there is no direct cast between uint32 and bfloat16 that is sure to be exact.
+    shift, unit = 32 - precision, np.float32(2.0**-precision)
+    _fill(key, out, 1, lambda words: (words >> shift).astype(np.float32) * unit)
+
+
+def fill_normal(key: Key, out: NDArray[Any]) -> None:
+    """Fills an array with what `normal` gives for its shape and dtype.
+
+    Raises:
+        TypeError: the dtype is another one.
+    """
+    if out.dtype.name not in NORMAL_DTYPES:
+        raise TypeError(f"no normals of dtype {out.dtype.name}; there are {', '.join(NORMAL_DTYPES)}")
+    _fill(key, out, 2, lambda words: _box_muller(_unit_float64(words)), whole_blocks=True)
 
 
 def _unsigned(what: str, value: int) -> int:
@@ -203,11 +237,12 @@ def _unsigned(what: str, value: int) -> int:
 
 
 def _halves(number: int) -> tuple[int, int]:
-    return number & _MASK, number >> 32
+    return number & MASK, number >> 32
 
 
-def _child(key: Key, domain: int, number: int) -> Key:
-    return philox4x32((*_halves(number), 0, domain), key)[:2]
+def child(key: Key, use: int, number: int) -> Key:
+    """The child of a key for a use, which is a row of the table of counters, and a 64-bit number."""
+    return philox4x32((*_halves(number), 0, use), key)[:2]
 
 
 def _words(key: Key, start: int, stop: int) -> NDArray[np.uint32]:
@@ -215,25 +250,39 @@ def _words(key: Key, start: int, stop: int) -> NDArray[np.uint32]:
     blocks = np.arange(start // 4, -(-stop // 4), dtype=np.uint64)
     zeros = np.zeros_like(blocks)
     words = np.empty((len(blocks), 4), np.uint32)
-    for column, word in enumerate(philox4x32((blocks & _MASK, blocks >> 32, zeros, zeros), key)):
+    for column, word in enumerate(philox4x32((blocks & MASK, blocks >> 32, zeros, zeros), key)):
         words[:, column] = word
     return words.reshape(-1)[: stop - start]
 
 
 def _fill(
     key: Key,
-    size: int,
+    out: NDArray[Any],
     words_each: int,
-    dtype: np.dtype[Any],
     convert: Callable[[NDArray[np.uint32]], NDArray[Any]],
-) -> NDArray[Any]:
-    """A vector of values, each made of so many words, in chunks that bound the memory of temporaries."""
-    result = np.empty(size, dtype)
+    whole_blocks: bool = False,
+) -> None:
+    """Values, each made of so many words, in chunks that bound the memory of temporaries.
+
+    Args:
+        key: the key.
+        out: of any shape, in row-major order without gaps.
+        words_each: per value.
+        convert: words to values.
+        whole_blocks: whether the last block is converted as a whole, though its last value may not be needed.
+    """
+    values = out.reshape(-1)
     step = _CHUNK // words_each
-    for start in range(0, size, step):
-        stop = min(start + step, size)
-        result[start:stop] = convert(_words(key, start * words_each, stop * words_each))
-    return result
+    for start in range(0, len(values), step):
+        stop = min(start + step, len(values))
+        last = stop * words_each
+        if whole_blocks:
+            last += -last % 4
+        values[start:stop] = convert(_words(key, start * words_each, last))[: stop - start]
+
+
+def _joined(words: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    return words[0::2].astype(np.uint64) | words[1::2].astype(np.uint64) << np.uint64(32)
 
 
 def _unit_float64(words: NDArray[np.uint32]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
 MODULES = {"gc": gc, "gc.init": gc.init, "gc.losses": gc.losses, "gc.metrics": gc.metrics, "gc.nn": gc.nn}
 MODULES["gc.optim"] = gc.optim
+MODULES["gc.random"] = gc.random
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n?^```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
 _SAYS = re.compile(r"^\s*print\(.*\)\s+# (.*)$")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from graphc.ir.opdef import OpDef
 from graphc.ir.types import TensorType
+from graphc.ops.random.rejection import SAMPLERS
 from graphc.plan.data import Step
 
 
@@ -115,6 +116,11 @@ def _scatter(update: str) -> Row:
     return lambda step, o: f"scatter({', '.join(o.inputs)}, {o.attr('axis')}, {update!r})"
 
 
+def _until_accepted(step: Step, o: Operands) -> str:
+    attrs = [f"{name}={o.attr(name)}" for name in step.attrs]
+    return f"until_accepted({', '.join((repr(step.op.name), *o.inputs, *attrs))})"
+
+
 ROWS: dict[str, Row] = {
     **{op: _elementwise(function) for op, function in {**UNARY, **BINARY}.items()},
     **{op: _reduce(function) for op, function in REDUCTIONS.items()},
@@ -143,6 +149,7 @@ ROWS: dict[str, Row] = {
     "print": _itself,
     "real": lambda step, o: f"lax.real({o.inputs[0]})",
     "relu": lambda step, o: f"lax.max({o.inputs[0]}, lax.full_like({o.inputs[0]}, 0))",
+    **dict.fromkeys(SAMPLERS, _until_accepted),
     "reshape": lambda step, o: f"lax.reshape({o.inputs[0]}, {o.shape})",
     "scatter_add": _call("scatter_add", "axis"),
     **{f"scatter_{update}": _scatter(update) for update in UPDATES},

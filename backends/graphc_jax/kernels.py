@@ -10,6 +10,7 @@ import numpy as np
 
 from graphc.ir.opdef import OPS
 from graphc.ops.along import along_axis
+from graphc.ops.random.rejection import SAMPLERS, round_key
 
 from .ordering import top_k
 
@@ -327,6 +328,30 @@ def _positions(jax: Any, indices: Value, size: int) -> Value:
     return jax.lax.select(positions < 0, positions + _like(positions, size), positions)
 
 
+# --- random numbers -----------------------------------------------------------------------------------------
+
+
+def until_accepted(jax: Any, op: str, key: Value, parameter: Value, **attrs: Any) -> Value:
+    """The values of a rejection sampler: rounds for all elements, until each has accepted a proposal."""
+    sampler, xp = SAMPLERS[op], jax.numpy
+    positions = xp.arange(math.prod(parameter.shape), dtype=np.uint64).reshape(parameter.shape)
+
+    def is_open(carry: Any) -> Value:
+        number, done, _ = carry
+        return (number < sampler.rounds) & ~done.all()
+
+    def one_round(carry: Any) -> Any:
+        number, done, values = carry
+        found, accepted = sampler.propose(xp, round_key(xp, key, number), positions, parameter, repeat, **attrs)
+        return number + 1, done | accepted, xp.where(done, values, found)
+
+    def repeat(start: int, stop: int, step: Any, carry: Any) -> Any:
+        return jax.lax.fori_loop(xp.int64(start), xp.int64(stop), step, carry)
+
+    start = (xp.int64(0), xp.zeros(parameter.shape, bool), xp.zeros(parameter.shape, sampler.dtype))
+    return jax.lax.while_loop(is_open, one_round, start)[2]
+
+
 # --- checks -------------------------------------------------------------------------------------------------
 
 
@@ -354,6 +379,7 @@ KERNELS = {
         absolute, add_along_axis, all_of, array_function, check_numerics, floor_divide, is_finite, is_infinite, keep_if,
         matmul, narrowed, plus_zero, positions, power, remainder, round_half_even, scatter, scatter_add, scatter_add_if,
         scatter_range, sign, slice_update, spread, take, take_along_axis, take_last, take_slice, top_k, total, trunc,
+        until_accepted,
     )
 }  # fmt: skip
 """What emitted code can name, each without its first argument."""

@@ -14,6 +14,7 @@ import graphc.ops  # noqa: F401  fills the op table
 from graphc.ir.opdef import OPS, Kind, OpDef
 from graphc.ir.types import TensorType
 from graphc.ops.fused import FUSED_OPS
+from graphc.ops.random.streams import STREAMS
 from graphc.plan.data import Step
 
 from . import kernels, ordering
@@ -157,6 +158,10 @@ def _accumulate(name: str) -> Row:
     return lambda step, o: [Line("accumulate_into", (o.output, name, o.inputs[0], o.attr("axis")))]
 
 
+def _random(what: str) -> Row:
+    return lambda step, o: [Line("random_into", (o.output, *o.inputs, repr(what)))]
+
+
 def _add_at(step: Step, o: Operands) -> list[Line]:
     """Into a copy of x, or into x itself."""
     x, indices, values = o.inputs
@@ -181,6 +186,7 @@ def _scatter(update: str) -> Row:
 ROWS: dict[str, Row] = {
     **{op: _ufunc(name) for op, name in UFUNCS.items()},
     **{op: _reduce(name) for op, name in _REDUCTIONS.items()},
+    **{op: _random(what) for op, what in STREAMS.items()},
     "add_along_axis": _kernel("add_along_into", "axis", origins=True),
     "add_at": _add_at,
     "argmax": _position("argmax"),
@@ -242,6 +248,7 @@ ALLOCATES = {
     "pow": "of integers: NumPy has no function for negative exponents",
     "positions": "a mask of the negative ones",
     "print": "formats the value",
+    **dict.fromkeys(STREAMS, "the blocks of Philox are made some thousands at a time"),
     "sort": "looks for −0 in a mask",
     "top_k": "NumPy has no partition that writes into given memory",
     **{f"scatter_{update}": "NumPy buffers the indices" for update in ("set", *kernels.UPDATES)},

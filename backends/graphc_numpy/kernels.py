@@ -12,6 +12,8 @@ import numpy as np
 from graphc.errors import Origins
 from graphc.ops.along import along_axis
 from graphc.ops.gather import require_range
+from graphc.ops.random.keys import host_key
+from graphc.ops.random.streams import FILL
 from graphc.ops.scatter import in_order, is_last
 from graphc.ops.slicing import numpy_slices
 from graphc.ops.special import SINGLE_P, SINGLE_Q
@@ -171,6 +173,11 @@ def print_into(out: Array, x: Array, label: str) -> None:
     """Writes a value to standard output."""
     print_value(x, label)
     np.copyto(out, x)
+
+
+def random_into(out: Array, key: Array, what: str) -> None:
+    """Random words, uniforms or normals."""
+    FILL[what](host_key(key), out)
 
 
 def erf_into(out: Array, x: Array, function: Callable[..., Any]) -> None:

@@ -276,7 +276,7 @@ class Bisection:
 
 def _is_computed(node: Tensor) -> bool:
     """Whether it has a value that must be given: constants and sizes have theirs in the graph."""
-    return node.op.kind is not Kind.SOURCE or node.op.name in ("parameter", "placeholder", "variable")
+    return node.op.kind is not Kind.SOURCE or node.op.name in ("parameter", "placeholder", "run_key", "variable")
 
 
 def _as_list(value: Any) -> list[np.ndarray]:

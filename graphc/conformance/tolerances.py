@@ -30,6 +30,9 @@ VALUES = {
     "shifted": Tolerance(4, 1, "elementary; near a root the error is that of the 1 + y in it"),
     "sum": Tolerance(16, 4, "γₙ·Σ|terms| for n ≤ 16 terms, which are at most 4"),
     "softmax": Tolerance(8, 1, "exp of a rounded difference, n ≤ 8 terms, a quotient or logarithm"),
+    "normal": Tolerance(8, 0, "Box and Muller: half of the 4 ulp of log, the 4 of cos or sin, and a product"),
+    "quantile": Tolerance(32, 0, "quotients of polynomials of degree 7, of a probability that erfc rounds"),
+    "gamma": Tolerance(32, 1, "some ten roundings, logarithms and exponentials of 4 ulp among them"),
     "pow": Tolerance(8, 0, "NumPy's pow is worse than 4 ulp on some machines"),
 }
 

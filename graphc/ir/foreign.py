@@ -126,6 +126,10 @@ _FUNCTIONS = {
         ("einsum tensordot", "gc.matmul with gc.permute_dims and gc.reshape"),
         ("grad gradient GradientTape backward", "gc.gradients(loss, xs)"),
         ("function jit", "gc.compile(outputs, inputs), or session.compile(fetches, feeds)"),
+        ("rand", "gc.random.uniform(shape)"),
+        ("randn", "gc.random.normal(shape)"),
+        ("multinomial", "gc.random.categorical(logits)"),
+        ("shuffle", "gc.random.permutation(x)"),
         ("int", "gc.int64 is the dtype"),
         ("float", "gc.float32 is the dtype"),
         ("double", "gc.float64 is the dtype"),
@@ -134,10 +138,10 @@ _FUNCTIONS = {
         ("cdouble", "gc.complex128 is the dtype"),
         (
             "acos allclose arccos arcsin arctan asin atan average conv1d conv2d cosh cross "
-            "det diag dropout exp2 interp inv isclose kron log10 "
-            "log2 nan_to_num nanmean nansum normal rand randint "
-            "randn random sinh solve split svd tan trace "
-            "uniform vmap",
+            "det diag exp2 interp inv isclose kron log10 "
+            "log2 nan_to_num nanmean nansum "
+            "sinh solve split svd tan trace "
+            "vmap",
             "graphc has no {name} yet: compute it with NumPy and feed it, or express it with other functions",
         ),
     )

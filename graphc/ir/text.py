@@ -191,7 +191,7 @@ class _Parser:
         with inherit(_parse_comment(line[statement.end_col_offset or 0 :].decode())):
             if op.name == "variable":
                 node: Tensor = VariableNode(op, attrs, self.owner, None, True)
-            elif op.name == "placeholder":
+            elif op.name in ("placeholder", "run_key"):
                 kind = op.infer((), attrs)
                 node = Tensor(op, (), MappingProxyType(attrs), kind, current_origins(), self.owner)
             else:

@@ -56,15 +56,15 @@ NODE_SPEC: tuple[tuple[str, Callable[[Tensor], bool]], ...] = (
 )
 
 
-_PARAMETERS = ("placeholder", "parameter")
+_PARAMETERS = ("placeholder", "parameter", "run_key")
 
 
 def _parameters_are_placeholders(graph: Graph) -> bool:
-    """Those of a region have numbers instead of names."""
+    """Keys of runs stand beside them. Those of a region have numbers instead of names."""
     names = {node.op.name for node in graph.parameters}
     if names == {"parameter"}:
         return [node.attrs["index"] for node in graph.parameters] == list(range(len(graph.parameters)))
-    return names <= {"placeholder"}
+    return names <= {"placeholder", "run_key"}
 
 
 def _placeholders_are_parameters(graph: Graph) -> bool:
@@ -92,7 +92,7 @@ def _variable_names_are_unique(graph: Graph) -> bool:
 
 
 def _parameter_names_are_unique(graph: Graph) -> bool:
-    names = [node.name for node in graph.parameters if node.op.name == "placeholder"]
+    names = [node.name for node in graph.parameters if node.op.name != "parameter"]
     return len(set(names)) == len(names)
 
 

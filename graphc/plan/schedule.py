@@ -92,7 +92,7 @@ class _Scheduler:
             self._add_step(node)
 
     def _source_slot(self, node: Tensor) -> int:
-        if node.op.name == "placeholder":
+        if node.op.name in ("placeholder", "run_key"):
             return self.draft.new_slot(node.type, SlotKind.FEED, name=node.name or "", contiguous=False)
         if isinstance(node, VariableNode):
             return self.draft.new_slot(node.type, SlotKind.STATE, name=node.name)

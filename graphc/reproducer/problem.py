@@ -110,7 +110,7 @@ class Change:
 
     def _copy(self, node: Tensor) -> Tensor:
         with inherit(node.origins):
-            if node in self.cuts or node.op.name in ("placeholder", "variable"):
+            if node in self.cuts or node.op.name in ("placeholder", "run_key", "variable"):
                 return self._leaf(node)
             if node.op.name == "constant":
                 return constant_node(node.attrs["value"])

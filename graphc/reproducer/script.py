@@ -159,7 +159,7 @@ class _Printer:
         return wanted
 
     def _expression(self, node: Tensor) -> str:
-        if node.op.name == "placeholder":
+        if node.op.name in ("placeholder", "run_key"):
             shape = "".join(f"{size!r}, " if isinstance(size, int) else f'"{size}", ' for size in node.shape)
             return f"gc.placeholder({node.name!r}, ({shape.strip() if node.ndim < 2 else shape[:-2]}), gc.{node.dtype})"
         if isinstance(node, VariableNode):

@@ -15,6 +15,7 @@ from graphc.ir.tensor import Tensor
 from graphc.lowering import guard
 from graphc.session import feeds, numerics
 from graphc.session.first_call import Trial
+from graphc.session.run_keys import run_keys
 from graphc.session.state import State
 
 _MOST_BINDINGS = 64  # combinations of feed shapes whose arenas are kept
@@ -63,8 +64,11 @@ class Executable:
         self.plan = plan
         self._state = state
         self._arrange = _arrangement(positions, unflatten)
-        self._parameters: tuple[Tensor, ...] = plan.recorded.parameters
-        self._hold = state.lock.exclusive if plan.recorded.updates else state.lock.shared
+        keys = run_keys(plan.recorded)
+        self._key_names = [node.name or "" for node in keys]
+        self._parameters: tuple[Tensor, ...] = plan.recorded.parameters[: len(plan.recorded.parameters) - len(keys)]
+        self._counts = bool(plan.recorded.updates or keys)  # its runs, as steps
+        self._hold = state.lock.exclusive if self._counts else state.lock.shared
         self._bindings: dict[_Key, _Binding] = {}
         self._latest = _Binding(object(), {})
         self._clock = count()
@@ -106,6 +110,8 @@ class Executable:
             call = binding.free.pop()
         except IndexError:
             call = self._new_call(binding)
+        if self._key_names:
+            args = (*args, *self._state.run_keys(self._key_names))
         try:
             results = call(*args)
             if trial is not None:
@@ -145,12 +151,11 @@ class Executable:
         return binding
 
     def _trial(self, binding: _Binding) -> Trial:
-        counts = bool(self.plan.recorded.updates)
-        return Trial(self.plan.choice.name, self.plan.plan, binding.sizes, self._state.steps, counts)
+        return Trial(self.plan.choice.name, self.plan.plan, binding.sizes, self._state.steps, self._counts)
 
     def _values(self, args: Sequence[np.ndarray]) -> dict[Tensor, np.ndarray]:
-        """The feeds, and copies of the variables as they are now."""
-        values = dict(zip(self._parameters, args, strict=True))
+        """The feeds, keys included, and copies of the variables as they are now."""
+        values = dict(zip(self.plan.recorded.parameters, args, strict=True))
         variables = self.plan.recorded.variables
         for variable, array in zip(variables, self._state.arrays([v.name for v in variables]), strict=True):
             values[variable] = self.plan.choice.backend.to_host(array)
@@ -179,17 +184,20 @@ class Executable:
         state = self._state.arrays([plan.slots[index].name for index in plan.state])
         committed = self._state.steps.increment
         call, _ = self.plan.program.bind(binding.sizes, state, committed)
-        if plan.updated or not self.plan.recorded.updates:
+        if plan.updated or not self._counts:
             return call
-        # The passes found that the updates change nothing; the run counts nevertheless.
+        # There are no updates but keys of runs, or the passes found that they change nothing; the run counts.
         return lambda *args: (call(*args), committed())[0]
 
     def leaves(self, /, *args: Any, **kwargs: Any) -> tuple[dict[Tensor, np.ndarray], dict[str, int]]:
-        """What a call with these feeds would read: arrays of placeholders and variables, and the symbolic sizes."""
+        """What a call with these feeds would read now: arrays of placeholders, keys and variables; the sizes."""
         arrays = self._arrays(args, kwargs)
         sizes = feeds.solve(self._parameters, [array.shape for array in arrays], self.plan.plan.guards)
         self._state.require_open()
-        return self._state.lock.shared(self._values, arrays), sizes
+        return self._state.lock.shared(self._read, arrays), sizes
+
+    def _read(self, arrays: Sequence[np.ndarray]) -> dict[Tensor, np.ndarray]:
+        return self._values((*arrays, *(self._state.run_keys(self._key_names) if self._key_names else ())))
 
     def arena_bytes(self, /, *args: Any, **kwargs: Any) -> int:
         """The bytes of the arena that a call with these feeds uses; it is bound, but not run."""

@@ -20,6 +20,7 @@ from graphc.options import CompileOptions, resolve_options
 from graphc.session import lookup
 from graphc.session.executable import Executable
 from graphc.session.feeds import as_array
+from graphc.session.run_keys import with_run_keys
 from graphc.session.state import Snapshot, State
 from graphc.tree import flatten
 
@@ -30,7 +31,7 @@ class Session:
     Args:
         graph: what is run; it may grow later.
         backend: a name, `"auto"`, or a backend object.
-        seed: of the initialisers: from 0 to 2**64 - 1; the same seed gives the same first values.
+        seed: of initialisers and of random ops without a key, from 0 to 2**64 - 1; the same one gives the same numbers.
         options: of all compilations.
 
     Attributes:
@@ -115,7 +116,7 @@ class Session:
         results = [leaf for leaf in resolved if isinstance(leaf, Tensor)]
         pairs = dict.fromkeys(pair for leaf in resolved if isinstance(leaf, Update) for pair in leaf.assignments)
         reject_double(tuple(pairs))
-        graph = ClosedGraph(parameters, results, tuple(pairs), self.graph.name)
+        graph = with_run_keys(ClosedGraph(parameters, results, tuple(pairs), self.graph.name))
         lookup.require_own(self.graph, graph)
         self.state.initialise(graph.variables)
         plan = compile_graph(graph, self.choice, self.options)
@@ -207,7 +208,7 @@ class Session:
 
     @property
     def step(self) -> int:
-        """How many runs with updates have been committed."""
+        """How many runs with updates, or with random numbers of no key, have been committed."""
         return self.state.step
 
     # --- life -------------------------------------------------------------------------------------------------

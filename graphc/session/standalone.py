@@ -16,6 +16,7 @@ from graphc.lowering.backend import Backend
 from graphc.options import CompileOptions, resolve_options
 from graphc.session import lookup
 from graphc.session.executable import Executable
+from graphc.session.run_keys import run_keys, with_run_keys
 from graphc.session.state import State
 from graphc.tree import flatten
 
@@ -35,7 +36,7 @@ def compile_function(
         options: of the compilation.
 
     Raises:
-        ArgumentError: the graph has variables.
+        ArgumentError: the graph has variables, or random ops without a key.
         FeedError: an input is no placeholder, or a needed one is missing.
     """
     leaves, unflatten = flatten(outputs)
@@ -52,7 +53,7 @@ def compile_function(
         _require_placeholder(node)
     lookup.reject_repeated(parameters)
     name = next((leaf.owner.name for leaf in leaves if leaf.owner is not None), "graph")
-    graph = Graph(parameters, leaves, (), name)
+    graph = with_run_keys(Graph(parameters, leaves, (), name))
     if graph.variables:
         raise ArgumentError(
             "a graph with variables needs a session",
@@ -60,10 +61,25 @@ def compile_function(
             got="outputs of the variables " + ", ".join(variable.name for variable in graph.variables),
             fix="a session holds their values: gc.Session(graph).compile(outputs, feeds)",
         )
+    _require_keys(graph)
     choice = registry.choose(backend)
     plan = compile_graph(graph, choice, resolve_options(options))
     no_variables = State(choice.backend, None, f"{name!r} on {choice.name}")
     return Executable(plan, no_variables, unflatten, list(range(len(leaves))))
+
+
+def _require_keys(graph: Graph) -> None:
+    """Holds every random op to having a key: without a session there is no seed, and no step that would change it."""
+    drawn = run_keys(graph)
+    if drawn:
+        raise ArgumentError(
+            "random numbers without a key need a session: they depend on its seed and step",
+            expected="key= for each random op, or a session",
+            got="no key for " + ", ".join(repr(node.name) for node in drawn),
+            fix="gc.random.normal(…, key=k) with k = gc.random.key(0), always the same numbers, or with a placeholder "
+            "of uint32[2]; or gc.Session(graph).compile(outputs, feeds)",
+            origins=drawn[0].origins,
+        )
 
 
 def _require_placeholder(node: object) -> None:

@@ -16,6 +16,7 @@ from graphc.ir.tensor import VariableNode
 from graphc.lowering.backend import Backend
 from graphc.session.counter import StepCounter
 from graphc.session.lock import ReadWriteLock
+from graphc.session.run_keys import RunKeys
 
 
 class Snapshot(NamedTuple):
@@ -44,6 +45,7 @@ class State:
         self.lock = ReadWriteLock()
         self._backend = backend
         self._key = key
+        self._run_keys = None if key is None else RunKeys(key)
         self._title = title
         self._arrays: dict[str, Any] = {}
         self.steps = StepCounter()
@@ -54,7 +56,7 @@ class State:
 
     @property
     def step(self) -> int:
-        """How many runs with updates have been committed."""
+        """How many runs with updates, or with random numbers of no key, have been committed."""
         return self.steps.value
 
     def initialise(self, variables: Iterable[VariableNode]) -> None:
@@ -122,6 +124,11 @@ class State:
     def arrays(self, names: Sequence[str]) -> list[Any]:
         """The device arrays of some variables."""
         return [self._arrays[name] for name in names]
+
+    def run_keys(self, names: Sequence[str]) -> list[np.ndarray]:
+        """What run keys of some names are fed at this step."""
+        assert self._run_keys is not None
+        return self._run_keys.at(names, self.steps.value)
 
     def lose(self, error: StateLostError) -> None:
         """A run has given up the old state and has no new one: nothing can be read until a snapshot is restored."""

@@ -15,6 +15,7 @@ from graphc.conformance.rows import (
     indexing,
     layout,
     manipulation,
+    random,
     reductions,
     searching,
     segments,
@@ -42,6 +43,7 @@ _MODULES = (
     searching,
     cumulative,
     segments,
+    random,
     structure,
     sources,
 )
