@@ -75,7 +75,7 @@ _NAMES: dict[str, tuple[str, str]] = {
     "reproduce": ("graphc.reproducer", "reproduce"),
     "GraphcError": ("graphc.errors", "GraphcError"),
 }
-_MODULES = ("errors", "init", "losses", "metrics", "nn", "optim", "random")
+_MODULES = ("errors", "fft", "init", "losses", "metrics", "nn", "optim", "random")
 
 __all__ = sorted(name for name in (*_NAMES, *_MODULES) if not name.startswith("__"))
 

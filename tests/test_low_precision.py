@@ -316,8 +316,9 @@ def test_check_numerics_looks_at_what_is_stored():
 
 @each_stored
 def test_a_backend_without_them_says_so(dtype):
-    from graphc_cupy import CupyBackend
     from host_device import HostDevice
+
+    from graphc_cupy import CupyBackend
 
     (x,) = placeholders([np.ones(2, NUMPY[dtype])])
     with pytest.raises(UnsupportedError, match=f"{dtype}: the backend neither stores it nor computes in it"):

@@ -12,7 +12,7 @@ import graphc as gc
 from graphc.errors import unknown_name
 from graphc.ir import foreign
 
-MODULES = (gc, gc.init, gc.losses, gc.metrics, gc.nn, gc.optim, gc.random)
+MODULES = (gc, gc.fft, gc.init, gc.losses, gc.metrics, gc.nn, gc.optim, gc.random)
 each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 
 

@@ -139,7 +139,8 @@ def _limits(dtype: np.dtype[Any]) -> Any:
         return np.finfo(dtype)
     import ml_dtypes
 
-    return ml_dtypes.finfo(dtype)
+    limits: Any = ml_dtypes.finfo
+    return limits(dtype)
 
 
 def _assert_complex_close(got: np.ndarray, expected: np.ndarray, tolerance: Tolerance, what: str, signs: bool) -> None:

@@ -43,11 +43,15 @@ def real(x: TensorLike, /) -> Tensor:
     return apply(REAL, (node,)) if is_complex(node) else node
 
 
+def _imag_vjp(ct: Tensor, node: Tensor) -> Tensor:
+    return complex(0.0, ct)
+
+
 IMAG = elementwise(
     "imag",
     1,
     COMPLEX,
-    (lambda ct, node: complex(0.0, ct),),
+    (_imag_vjp,),
     result=real_dtype,
     array_fn=lambda xp, x: xp.imag(x),
     traits=_OWN,

@@ -60,8 +60,8 @@ MATMUL = define(
     Kind.CONTRACTION,
     _matmul_type,
     (
-        lambda ct, node: matmul(ct, node.inputs[1].mT),
-        lambda ct, node: matmul(node.inputs[0].mT, ct),
+        lambda ct, node: ct @ node.inputs[1].mT,
+        lambda ct, node: node.inputs[0].mT @ ct,
     ),
     dtypes=ARITHMETIC,
     array_fn="matmul",

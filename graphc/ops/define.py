@@ -357,7 +357,7 @@ def elementwise(
     array_fn: str | Callable[..., Any] | None = None,
     traits: Iterable[Trait] = (),
 ) -> OpDef:
-    """An op over operands of one dtype that broadcast; `result` is its dtype where it is another, or makes it of theirs."""
+    """An op over operands of one dtype that broadcast; `result`: its dtype where it is another, or what makes it."""
 
     def infer(types: tuple[TensorType, ...], attrs: Attrs) -> TensorType:
         if len(types) != arity:

@@ -31,8 +31,10 @@ def rounded_once(function: Callable[_P, _R]) -> Callable[_P, _R]:
         stored = reduce(promote, [node.dtype for node in nodes if node.dtype.kind in ("float", "complex")])
         wide: Any = [_widened(value) for value in args]
         named: Any = {name: _widened(value) for name, value in kwargs.items()}
-        result = function(*wide, **named)
-        return _rounded(result, stored) if stored in LOW and kwargs.get("dtype") is None else result
+        result: _R = function(*wide, **named)
+        if stored in LOW and kwargs.get("dtype") is None:
+            result = _rounded(result, stored)
+        return result
 
     return call
 
@@ -51,7 +53,8 @@ def kept_by_first(function: Callable[_P, _R]) -> Callable[_P, _R]:
         if first.dtype not in LOW:
             return function(*args, **kwargs)
         wide: Any = [_widened(value) for value in args]
-        return _rounded(function(*wide, **kwargs), first.dtype)
+        result: _R = _rounded(function(*wide, **kwargs), first.dtype)
+        return result
 
     return call
 

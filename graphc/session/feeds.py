@@ -113,7 +113,7 @@ def _cast(natural: np.ndarray, dtype: DType) -> np.ndarray:
 
 
 def _narrowed(natural: np.ndarray, dtype: DType) -> np.ndarray:
-    """By way of float32, as a graph converts. What becomes infinite, or is an infinity that becomes NaN, does not fit."""
+    """By way of float32, as a graph converts. What becomes infinite does not fit, nor an infinity that becomes NaN."""
     with np.errstate(all="ignore"):
         array = natural.astype(np.float32).astype(dtype.numpy)
     if not all(np.array_equal(test(array), test(natural)) for test in (np.isfinite, np.isnan)):
