@@ -10,7 +10,7 @@ from graphc.ops.sorting import stable_order
 
 Array = np.ndarray
 
-_SHARE = 8  # a partition pays where the wanted are at most one in so many
+_SHARE = 4  # a partition pays where the wanted are at most one in so many
 
 
 def sort_into(out: Array, x: Array, axis: int, descending: bool, function: Any) -> None:

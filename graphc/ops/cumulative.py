@@ -36,7 +36,7 @@ def _only_axis(axis: int | None, node: Tensor, what: str) -> int:
             f"{what}: " + ("a scalar has no axis to go along" if node.ndim == 0 else "the axis must be named"),
             expected="a tensor with axes, and axis=, unless it is a vector",
             got=str(node.type),
-            fix="add an axis with gc.expand_dims" if node.ndim == 0 else f"gc.{what}(x, axis=0) goes along the rows",
+            fix="add an axis with gc.expand_dims" if node.ndim == 0 else f"gc.{what}(x, axis=0) goes from row to row",
         )
     return normalise_axis(0 if axis is None else axis, node.ndim)
 

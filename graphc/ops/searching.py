@@ -138,7 +138,8 @@ def nonzero(x: TensorLike, /, *, size: Dim | None = None, fill_value: Any = 0) -
     exists = places < dim_value(node.size)
     found = []
     for axis, fill in enumerate(fills):
-        index = places // dim_value(product(node.shape[axis + 1 :])) % dim_value(node.shape[axis])
+        index = places if axis == node.ndim - 1 else places // dim_value(product(node.shape[axis + 1 :]))
+        index = index if axis == 0 else index % dim_value(node.shape[axis])
         found.append(where(exists, index, convert(fill, int64)))
     return tuple(found)
 

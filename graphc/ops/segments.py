@@ -195,7 +195,7 @@ def histogram(x: TensorLike, bins: TensorLike, /, *, weights: TensorLike | None 
             "histogram: these are no edges of bins",
             expected="a vector of at least two numbers, in ascending order",
             got=str(edges.type),
-            fix="name the edges: [0.0, 0.5, 1.0] are those of two bins; their number alone does not say where they are",
+            fix="name the edges: [0.0, 0.5, 1.0] are those of two bins, gc.linspace(0, 1, 11) those of ten",
         )
     count = dim_value(edges.shape[0] - 1)
     places = searchsorted(edges, values, side="right") - 1

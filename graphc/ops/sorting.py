@@ -162,7 +162,7 @@ def _shares(what: str, q: Any, most: float) -> np.ndarray:
             f"{what}: these are no shares",
             expected=f"a number from 0 to {most:g}, or a list of such",
             got=repr(q),
-            fix="write numbers: what is known only when the graph runs cannot be a share",
+            fix="write numbers, known when the graph is built: gc.quantile(x, 0.95) is gc.percentile(x, 95)",
         )
     return shares / most
 
