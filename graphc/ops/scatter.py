@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphc.ir.dtype import ANY, NUMERIC, DType
+from graphc.ir.dtype import ANY, ARITHMETIC, NUMERIC, DType
 from graphc.ir.opdef import Kind, OpDef, Trait
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
@@ -132,7 +132,7 @@ def _of_factor(ct: Tensor, node: Tensor) -> Tensor:
     return take(ct * x, indices, axis=axis) * of_others
 
 
-SCATTER_MULTIPLY = _scatter("scatter_multiply", (_of_factors, None, _of_factor), _scattering("multiply"))
+SCATTER_MULTIPLY = _scatter("scatter_multiply", (_of_factors, None, _of_factor), _scattering("multiply"), ARITHMETIC)
 
 
 def scatter_multiply(x: Tensor, indices: Tensor, values: Tensor, *, axis: int) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.conformance.table import ALL, COMPLEX, INTS, MAX8, MIN8, NUMBERS, D, E, Row, S, layout, nan, one_of
+from graphc.conformance.table import ALL, COMPLEX, INTS, MAX8, MIN8, MOVED, NUMBERS, D, E, Row, S, layout, nan, one_of
 from graphc.errors import DTypeError, GraphcError, OutOfRangeError, ShapeError
 from graphc.ir.opdef import FUNCTIONS
 from graphc.ops.slicing import slice_update
@@ -150,7 +150,7 @@ ROWS = (
          S((3, 2), (0, 2), (0, 2), axis=0)), add_along_axis,
         (E([[0, 0, 0], [1, 1, -1], [1, 2, 4]], [0, 3, 4], axis=0), E([[0], [1], [1]], OutOfRangeError, axis=0),
          E([[MAX8], [0], [1]], [MIN8], "int8", axis=0)), dtypes=NUMBERS, domains=(D(), _index, D()), tolerance="sum",
-        gradient=(0, 2), call=one_of("add_along_axis", None)),
+        also=COMPLEX, gradient=(0, 2), call=one_of("add_along_axis", None)),
     layout("positions", read,
            (S((3, 4), (2,), (2,), form="i, j"), S((2, 3, 4), (2, 1), (3,), form=":, i"), S((2, 3, 2), (3,), form="i"),
             S((2, 2, 3), (2,), (), form="i, :, j"), S((2, 3, 2, 4), (2,), (2, 2), form=":, i, :, j"),
@@ -167,9 +167,9 @@ ROWS = (
            E([np.ones((2, 2)), [0], [0], [0]], GraphcError, form="i, j"),
            domains=(D(), _index, _index, _index), call=read),
     scattering("scatter_set", lambda old, new: new, E([[0, 0], [1, -1, 1], [1, 2, 4]], [0, 4], axis=0),
-               E([[1], [0], [nan]], [nan], axis=0), dtypes=ALL),
+               E([[1], [0], [nan]], [nan], axis=0), dtypes=ALL, also=MOVED),
     scattering("scatter_multiply", np.multiply, E([[2, 3], [1, -1], [5, 7]], [2, 105], axis=0),
-               E([[MAX8], [0], [2]], [-2], "int8", axis=0), tolerance="sum"),
+               E([[MAX8], [0], [2]], [-2], "int8", axis=0), tolerance="sum", also=COMPLEX),
     scattering("scatter_min", np.minimum, E([[2, 3], [1, -1], [5, 1]], [2, 1], axis=0),
                E([[1, 1], [0], [nan]], [nan, 1], axis=0)),
     scattering("scatter_max", np.maximum, E([[2, 3], [1, -1], [5, 1]], [2, 5], axis=0),
