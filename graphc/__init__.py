@@ -24,6 +24,7 @@ _OPS = {
     "layout": "broadcast_to concat expand_dims matrix_transpose permute_dims reshape squeeze stack",
     "manipulation": "broadcast_arrays broadcast_shapes diff flip moveaxis roll swapaxes unstack",
     "padding": "pad",
+    "linalg": "einsum tensordot vecdot",
     "reductions": "all any argmax argmin logsumexp max mean min prod std sum var",
     "repetition": "repeat tile",
     "searching": "argwhere count_nonzero nonzero searchsorted",
@@ -75,7 +76,7 @@ _NAMES: dict[str, tuple[str, str]] = {
     "reproduce": ("graphc.reproducer", "reproduce"),
     "GraphcError": ("graphc.errors", "GraphcError"),
 }
-_MODULES = ("errors", "fft", "init", "losses", "metrics", "nn", "optim", "random")
+_MODULES = ("errors", "fft", "init", "linalg", "losses", "metrics", "nn", "optim", "random")
 
 __all__ = sorted(name for name in (*_NAMES, *_MODULES) if not name.startswith("__"))
 

@@ -10,6 +10,7 @@ a comparison, it raises `Ambiguous`.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import linalg_bounds
 import numpy as np
 import zero_signs
 
@@ -120,12 +121,40 @@ def _wide(node: Tensor, inputs: list[Any], sizes: Mapping[str, int]) -> Any:
     if node.op.name == "astype":
         kind = attrs["dtype"]
         return inputs[0].astype(Wide if kind.kind == "float" else kind.numpy)
+    if node.op.name in linalg_bounds.WIDE:
+        return _by_loops(node, inputs, attrs)
     function = node.op.array_fn
     value = getattr(np, function)(*inputs, **attrs) if isinstance(function, str) else function(np, *inputs, **attrs)
     if isinstance(value, tuple):
         return value
     array = np.asarray(value)
     return array.astype(Wide) if array.dtype.kind == "f" else array
+
+
+def _by_loops(node: Tensor, inputs: list[Any], attrs: Mapping[str, Any]) -> Any:
+    try:
+        return linalg_bounds.WIDE[node.op.name](*inputs, **attrs)
+    except linalg_bounds.Undecided as error:
+        raise Ambiguous(str(error)) from None
+
+
+def _of_matrices(node: Tensor, values: Any, inputs: list[Bounded], sizes: Mapping[str, int]) -> Any:
+    """The results of an op of linear algebra. One whose numbers are not compared is `None`."""
+    if not all(source.is_exact for source in inputs):
+        raise Ambiguous(f"{node.op.name} of a rounded number")
+    several = isinstance(values, tuple)
+    found = values if several else (values,)
+    eps = float(np.finfo(node.inputs[0].dtype.numpy).eps)
+    attrs = reference.bind_attrs(node.attrs, sizes)
+    try:
+        bounds = linalg_bounds.errors(node.op.name, found, inputs[0].value, attrs, eps)
+    except linalg_bounds.Undecided as error:
+        raise Ambiguous(str(error)) from None
+    bounded = [
+        None if bound is None else Bounded(np.asarray(value, Wide), bound.astype(Wide))
+        for value, bound in zip(found, bounds, strict=True)
+    ]
+    return tuple(bounded) if several else bounded[0]
 
 
 def _parts(node: Tensor) -> tuple[Tensor, ...]:
@@ -136,11 +165,16 @@ def _parts(node: Tensor) -> tuple[Tensor, ...]:
 
 def _bounded(node: Tensor, inputs: list[Any], sizes: Mapping[str, int], accuracy: Accuracy) -> Any:
     if node.op.name == "project":
-        return inputs[0][node.attrs["index"]]
+        part = inputs[0][node.attrs["index"]]
+        if part is None:
+            raise Ambiguous(f"{node.inputs[0].op.name}: numbers are not specified")
+        return part
     if node.op.array_fn is None:
         parts = bounded_values(_parts(node), dict(zip(node.inputs, inputs, strict=True)), sizes, accuracy)
         return tuple(parts) if isinstance(node.type, TupleType) else parts[0]
     value = _wide(node, [source.value for source in inputs], sizes)
+    if node.op.name in linalg_bounds.WIDE:
+        return _of_matrices(node, value, inputs, sizes)
     kind = node.type
     if isinstance(kind, TupleType):
         return _several(node, kind, value, inputs, sizes)

@@ -66,6 +66,8 @@ _NAMED: dict[str, Callable[[Leaf], Tensor]] = {
     "broadcast_to": lambda leaf: gc.broadcast_to(leaf("float32", (3,)), _SHAPE),
     "check_numerics": lambda leaf: gc.check_numerics(leaf("float32", _SHAPE)),
     "concat": lambda leaf: gc.concat([leaf("float32", _SHAPE), leaf("float32", (1, 3))]),
+    "eigh": lambda leaf: gc.linalg.eigh(leaf("float32", (3, 3))).eigenvalues,
+    "svd": lambda leaf: gc.linalg.svd(leaf("float32", (2, 3))).S,
     "gelu": lambda leaf: gc.nn.gelu(leaf("float32", _SHAPE)),
     "matmul": lambda leaf: gc.matmul(leaf("float32", _SHAPE), leaf("float32", (3, 2))),
     "pad": lambda leaf: gc.pad(leaf("float32", _SHAPE), 1),

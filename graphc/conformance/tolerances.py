@@ -33,6 +33,7 @@ VALUES = {
     "normal": Tolerance(8, 0, "Box and Muller: half of the 4 ulp of log, the 4 of cos or sin, and a product"),
     "quantile": Tolerance(32, 0, "quotients of polynomials of degree 7, of a probability that erfc rounds"),
     "gamma": Tolerance(32, 1, "some ten roundings, logarithms and exponentials of 4 ulp among them"),
+    "factors": Tolerance(64, 4, "backward stable: n·κ units of ‖x‖ ≤ 4, for n ≤ 4 and matrices with κ ≤ 16"),
     "pow": Tolerance(8, 0, "NumPy's pow is worse than 4 ulp on some machines"),
 }
 
