@@ -9,8 +9,16 @@ import numpy as np
 
 from graphc.autodiff import vjp
 from graphc.builder.graph import Graph, placeholder
-from graphc.conformance.table import FLOATS, E, Row, S
-from graphc.conformance.tolerances import EXCEPTIONS, NO_EXCEPTIONS, SAME_GRADIENT, VALUES, Exceptions, Tolerance
+from graphc.conformance.table import COMPLEX, FLOATS, E, Row, S
+from graphc.conformance.tolerances import (
+    EXCEPTIONS,
+    NO_EXCEPTIONS,
+    SAME_GRADIENT,
+    VALUES,
+    Exceptions,
+    Tolerance,
+    tolerance_for,
+)
 from graphc.conformance.values import operands, oracle_value
 from graphc.errors import GraphcError
 from graphc.ir.dtype import as_dtype
@@ -57,7 +65,7 @@ def cases_of(row: Row, backend: str, dtypes: frozenset[str]) -> list[Case]:
 
 def _cases(row: Row, exceptions: Exceptions, dtypes: frozenset[str]) -> Iterator[Case]:
     if row.oracle is not None:
-        for dtype in row.dtypes:
+        for dtype in (*row.dtypes, *row.also):
             for sample in row.samples:
                 yield from _value(row, sample, dtype, exceptions)
     for edge in row.edges:
@@ -72,8 +80,8 @@ def _cases(row: Row, exceptions: Exceptions, dtypes: frozenset[str]) -> Iterator
 def _value(row: Row, sample: S, dtype: str, exceptions: Exceptions) -> Iterator[Case]:
     arrays = operands(row, sample, dtype)
     inputs = _placeholders(arrays)
-    own = exceptions.accuracy.get(row.name)
-    tolerance = own or VALUES[row.tolerance]
+    own = None if dtype in COMPLEX else exceptions.accuracy.get(row.name)
+    tolerance = own or tolerance_for(row.name, row.tolerance, dtype)
     expected = oracle_value(row, sample, arrays, dtype)
     output = row.function(*inputs, **sample.kwargs)
     excused = f"accuracy of {row.name}" if own else ""
