@@ -191,7 +191,7 @@ def function_of_numpy(m: Model) -> object:
 
 @mistake(UnknownNameError, AttributeError)
 def function_that_is_not_there(m: Model) -> object:
-    return gc.sort(m.b)  # <- here
+    return gc.nanmean(m.b)  # <- here
 
 
 @mistake(UnknownNameError, AttributeError)
