@@ -32,7 +32,13 @@ _OPS = {
     "sets": "isin unique_all unique_counts unique_inverse unique_values",
     "sorting": "argsort median percentile quantile sort top_k",
     "sources": "arange asarray dim_value eye full full_like ones ones_like zeros zeros_like",
-    "special": "erf",
+    "special": "erf erfc erfinv",
+    "bessel": "i0e i1e",
+    "floats": "allclose bitwise_left_shift bitwise_right_shift copysign "
+    "isclose nan_to_num nextafter reciprocal signbit",
+    "gamma": "betaln digamma lgamma polygamma",
+    "powers": "cbrt exp2 hypot log10 log2 logaddexp",
+    "trigonometry": "acos acosh asin asinh atan atan2 atanh cosh deg2rad rad2deg sinh tan",
     "structure": "check_numerics print stop_gradient",
 }
 

@@ -44,6 +44,8 @@ class Capabilities(NamedTuple):
         overwrites: op → positions of the operands whose memory the result may take over, element by element.
         atomic: ops that run as C code only: nothing can interrupt them or make them fail, so they may be part
             of a commit. If `add_at` is one, `scatter_add` comes as `checked_indices` and `add_at` (`plan/ops.py`).
+        enters_python: (op, attributes, types of the operands) → whether a step of an `atomic` op runs Python code
+            all the same: it is then in no commit and in no group.
         own_algebra: a compiler below it may use algebra that changes bits, unless `law="strict"` forbids that.
         exact: same bits as the reference interpreter, so that constants may be folded without a change.
         fuses: what it takes into groups of one node (`ops.fused`); nothing by default. `"elementwise"`: elementwise
@@ -66,6 +68,7 @@ class Capabilities(NamedTuple):
     views: frozenset[str] = frozenset()
     overwrites: Mapping[str, tuple[int, ...]] = MappingProxyType({})
     atomic: frozenset[str] = frozenset()
+    enters_python: Callable[[OpDef, Mapping[str, Any], Sequence[TensorType]], bool] | None = None
     own_algebra: bool = False
     exact: bool = False
     fuses: frozenset[str] = frozenset()
@@ -73,6 +76,10 @@ class Capabilities(NamedTuple):
     fusion_limits: FusionLimits = FusionLimits()
     takes_over: Callable[[Mapping[str, Any]], Sequence[Sequence[int]]] | None = None
     scratch: Callable[[OpDef, Mapping[str, Any], Sequence[TensorType], Mapping[int, int]], Dim] | None = None
+
+    def is_interrupted(self, op: OpDef, attrs: Mapping[str, Any], types: Sequence[TensorType]) -> bool:
+        """What `enters_python` says."""
+        return self.enters_python is not None and self.enters_python(op, attrs, types)
 
 
 REFERENCE = Capabilities("reference", granularity="graph", dtypes=ANY, exact=True)

@@ -17,6 +17,7 @@ import zero_signs
 from graphc import reference
 from graphc.conformance.rows import ROWS
 from graphc.conformance.tolerances import VALUES, Tolerance
+from graphc.ir.dtype import DType
 from graphc.ir.opdef import OPS, Kind
 from graphc.ir.tensor import Tensor
 from graphc.ir.types import TensorType, TupleType
@@ -120,7 +121,9 @@ def _wide(node: Tensor, inputs: list[Any], sizes: Mapping[str, int]) -> Any:
     attrs = reference.bind_attrs(node.attrs, sizes)
     if node.op.name == "astype":
         kind = attrs["dtype"]
-        return inputs[0].astype(Wide if kind.kind == "float" else kind.numpy)
+        return inputs[0].astype(Wide) if kind.kind == "float" else _cast(inputs[0], kind)
+    if node.op.name == "nextafter":  # the next number of its own dtype
+        return np.nextafter(*(array.astype(node.dtype.numpy) for array in inputs)).astype(Wide)
     if node.op.name in linalg_bounds.WIDE:
         return _by_loops(node, inputs, attrs)
     function = node.op.array_fn
@@ -155,6 +158,12 @@ def _of_matrices(node: Tensor, values: Any, inputs: list[Bounded], sizes: Mappin
         for value, bound in zip(found, bounds, strict=True)
     ]
     return tuple(bounded) if several else bounded[0]
+
+
+def _cast(array: np.ndarray, kind: DType) -> np.ndarray:
+    function = OPS["astype"].array_fn
+    assert callable(function)
+    return np.asarray(function(np, array, dtype=kind))
 
 
 def _parts(node: Tensor) -> tuple[Tensor, ...]:
@@ -280,10 +289,8 @@ def _rounding(value: np.ndarray, kind: TensorType, ulps: float, floor: float) ->
 
 def _require_decided(node: Tensor, inputs: list[Bounded]) -> None:
     """Whatever becomes an integer or bool must not depend on rounding, nor on what is not specified."""
-    if node.op.name == "astype" and node.dtype.kind != "bool" and node.inputs[0].dtype.kind == "float":
-        info, (x,) = np.iinfo(node.dtype.numpy), inputs
-        if not ((x.value > info.min - 1) & (x.value < Wide(info.max) + 1)).all():  # NaN, too
-            raise Ambiguous("astype: a float that the integer dtype does not hold")
+    if node.op.name == "signbit" and (inputs[0].open_signs is not None or np.isnan(inputs[0].value).any()):
+        raise Ambiguous("signbit of a zero whose sign is open, or of a NaN")
     if all(source.is_exact for source in inputs):
         return
     if node.op.name in ("equal", "not_equal", "less", "less_equal"):
@@ -489,6 +496,74 @@ def _sign(call: Call) -> np.ndarray:
     return np.zeros(call.value.shape, Wide)
 
 
+def _copysign(call: Call) -> np.ndarray:
+    y, b = call.values[1], call.errors[1]
+    if ((np.abs(y) <= b) & (b > 0)).any():
+        raise Ambiguous("copysign of a number that may be zero")
+    return np.asarray(call.errors[0])
+
+
+def _tan(call: Call) -> np.ndarray:
+    """Between two poles it rises; across one it falls."""
+    (x,), (a,) = call.values, call.errors
+    if ((a > 1) | (call.apply(x + a) < call.apply(x - a))).any():
+        raise Ambiguous("tan: a pole may be near")
+    return _monotone(call)
+
+
+def _cosh(call: Call) -> np.ndarray:
+    (x,), (a,) = call.values, call.errors
+    return np.where(a == 0, 0, call.apply(np.abs(x) + a) - call.value)
+
+
+def _logaddexp(call: Call) -> np.ndarray:
+    """Its slopes add up to 1; it rounds as a sum of a number and a logarithm of at most 2 does."""
+    carried = np.maximum(*call.errors)
+    return np.where(np.isfinite(call.value), carried + _ELEMENTARY * _unit(call) * (np.abs(call.value) + 1), 0)
+
+
+def _atan2(call: Call) -> np.ndarray:
+    """Its slope is 1 by the radius; below the negative axis it jumps."""
+    (y, x), (a, b) = call.values, call.errors
+    rounded = (a > 0) | (b > 0)
+    radius = np.hypot(y, x) - np.hypot(a, b)
+    if (rounded & ((radius <= np.hypot(y, x) / 2) | ((np.abs(y) <= a) & (x <= b)))).any():
+        raise Ambiguous("atan2 of a point that may be the origin, or on the other side of the axis")
+    return np.where(rounded, (a + b) / np.where(rounded, radius, 1), 0)
+
+
+def _log_gamma(call: Call) -> np.ndarray:
+    """The slope is digamma, which rises. Left of 0 it comes of a difference, which rounds as its terms do."""
+    (x,), (a,) = call.values, call.errors
+    low, high = _gamma_slopes("digamma", x, a)
+    carried = np.where(a == 0, 0, a * np.maximum(np.abs(low), np.abs(high)))
+    return np.where(np.isfinite(call.value), carried + _ELEMENTARY * _unit(call) * _reflected(call, np.abs(x)), 0)
+
+
+def _digamma(call: Call) -> np.ndarray:
+    (x,), (a,) = call.values, call.errors
+    low, high = _gamma_slopes("digamma", x, a)
+    carried = np.where(a == 0, 0, high - low)
+    return np.where(np.isfinite(call.value), carried + _ELEMENTARY * _unit(call) * _reflected(call, 1 - x), 0)
+
+
+def _gamma_slopes(name: str, x: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if ((x - a <= 0) & (a > 0)).any():
+        raise Ambiguous("a rounded number that may be at a pole of the gamma function")
+    function = OPS[name].array_fn
+    assert callable(function)
+    return function(np, x - a), function(np, x + a)
+
+
+def _reflected(call: Call, mirror: np.ndarray) -> np.ndarray:
+    """The size of the result, or of what it is the difference of."""
+    left = call.values[0] < 0
+    return np.abs(call.value) + np.where(left, np.abs(call.apply(np.where(left, mirror, 3.0))) + 2, 0)
+
+
+_MONOTONE = (
+    "exp expm1 exp2 log log1p log2 log10 rsqrt cbrt asin acos atan sinh tanh asinh acosh atanh sigmoid erf erfc erfinv"
+)
 Bound = tuple[Callable[[Call], np.ndarray], float | None]
 BOUNDS: dict[str, Bound] = {
     **dict.fromkeys(("add", "subtract"), (_sum_of_errors, 1)),
@@ -497,13 +572,21 @@ BOUNDS: dict[str, Bound] = {
     **dict.fromkeys(("max", "min"), (_largest, 0)),
     **dict.fromkeys(("floor", "ceil", "trunc", "round"), (_undecided, 0)),
     **dict.fromkeys(("floor_divide", "remainder"), (_undecided, 1)),
-    **dict.fromkeys(("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "rsqrt"), (_monotone, _ELEMENTARY)),
+    **dict.fromkeys(_MONOTONE.split(), (_monotone, _ELEMENTARY)),
     **dict.fromkeys(("sin", "cos"), (_unchanged, _ELEMENTARY)),
     **dict.fromkeys(
         ("reshape", "permute_dims", "broadcast_to", "slice", "slice_update", "concat", "pad", "take"), (_layout, 0)
     ),
     **dict.fromkeys(("scatter_set", "take_along_axis", "take_last"), (_layout, 0)),
     "astype": (_unchanged, 1),
+    "atan2": (_atan2, _ELEMENTARY),
+    "copysign": (_copysign, 0),
+    "cosh": (_cosh, _ELEMENTARY),
+    "digamma": (_digamma, None),
+    "hypot": (_sum_of_errors, _ELEMENTARY),
+    "lgamma": (_log_gamma, None),
+    "logaddexp": (_logaddexp, None),
+    "tan": (_tan, _ELEMENTARY),
     "cumulative_logsumexp": (_logsumexp_so_far, None),
     "cumulative_max": (_largest_so_far, 0),
     "cumulative_min": (_largest_so_far, 0),

@@ -340,6 +340,7 @@ def _telling(bounded: Bounded) -> bool:
 def _unary(g: _Growth) -> Tensor:
     name = g.rng.choice([
         "negative", "abs", "exp", "log", "sqrt", "rsqrt", "sin", "cos", "tanh", "sigmoid", "erf", "expm1", "log1p",
+        "exp2", "log2", "cbrt", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "erfc", "lgamma",
         "square", "sign", "floor", "ceil", "trunc", "round", "relu", "gelu", "softplus", "stop_gradient", "positive",
     ])  # fmt: skip
     function = getattr(gc.nn, name, None) or getattr(gc, name)

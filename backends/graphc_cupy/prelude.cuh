@@ -138,6 +138,20 @@ GC_FUNCTION(sin, sinf, sin)
 GC_FUNCTION(cos, cosf, cos)
 GC_FUNCTION(tanh, tanhf, tanh)
 GC_FUNCTION(erf, erff, erf)
+GC_FUNCTION(exp2, exp2f, exp2)
+GC_FUNCTION(log2, log2f, log2)
+GC_FUNCTION(log10, log10f, log10)
+GC_FUNCTION(cbrt, cbrtf, cbrt)
+GC_FUNCTION(tan, tanf, tan)
+GC_FUNCTION(asin, asinf, asin)
+GC_FUNCTION(acos, acosf, acos)
+GC_FUNCTION(atan, atanf, atan)
+GC_FUNCTION(sinh, sinhf, sinh)
+GC_FUNCTION(cosh, coshf, cosh)
+GC_FUNCTION(asinh, asinhf, asinh)
+GC_FUNCTION(acosh, acoshf, acosh)
+GC_FUNCTION(atanh, atanhf, atanh)
+GC_FUNCTION(erfc, erfcf, erfc)
 GC_FUNCTION(floor, floorf, floor)
 GC_FUNCTION(ceil, ceilf, ceil)
 GC_FUNCTION(trunc, truncf, trunc)
@@ -150,6 +164,12 @@ GC_DEVICE float gc_c_copysign(float x, float y) { return copysignf(x, y); }
 GC_DEVICE double gc_c_copysign(double x, double y) { return copysign(x, y); }
 GC_DEVICE float gc_c_pow(float x, float y) { return powf(x, y); }
 GC_DEVICE double gc_c_pow(double x, double y) { return pow(x, y); }
+GC_DEVICE float gc_atan2(float y, float x) { return atan2f(y, x); }
+GC_DEVICE double gc_atan2(double y, double x) { return atan2(y, x); }
+GC_DEVICE float gc_hypot(float x, float y) { return hypotf(x, y); }
+GC_DEVICE double gc_hypot(double x, double y) { return hypot(x, y); }
+GC_DEVICE float gc_nextafter(float x, float y) { return nextafterf(x, y); }
+GC_DEVICE double gc_nextafter(double x, double y) { return nextafter(x, y); }
 
 // --- arithmetic -------------------------------------------------------------------------------------------------
 // Integers wrap around, which C promises for unsigned types only. Each op has one body for integers and, where
@@ -243,6 +263,160 @@ template <class T> GC_DEVICE T gc_sigmoid(T x) { return T(1) / (gc_exp(-x) + T(1
 template <class T> GC_DEVICE bool gc_isnan(T x) { return x != x; }
 template <class T> GC_DEVICE bool gc_isinf(T x) { return gc_c_abs(x) == gc_type<T>::highest(); }
 template <class T> GC_DEVICE bool gc_isfinite(T x) { return gc_c_abs(x) < gc_type<T>::highest(); }
+template <class T> GC_DEVICE T gc_copysign(T x, T y) { return gc_c_copysign(x, y); }
+template <class T> GC_DEVICE bool gc_signbit(T x) { return gc_c_copysign(T(1), x) < T(0); }
+template <class T> GC_DEVICE T gc_logaddexp(T x, T y) {
+    if (x == y) return x + T(0.69314718055994530942);
+    const T distance = x - y;
+    if (distance > T(0)) return x + gc_log1p(gc_exp(-distance));
+    return distance <= T(0) ? y + gc_log1p(gc_exp(distance)) : distance;
+}
+
+// --- special functions: in double, rounded once, by the formulas that stand in graphc/ops with their sources -----------
+
+#define GC_IN_DOUBLE(name) \
+    GC_DEVICE float gc_##name(float x) { return (float)gc_##name((double)x); }
+
+template <int N> GC_DEVICE double gc_polynomial(const double (&coefficients)[N], double x) {
+    double total = coefficients[N - 1];
+#pragma unroll
+    for (int k = N - 2; k >= 0; --k) total = total * x + coefficients[k];
+    return total;
+}
+// A Chebyshev series, the last coefficient first, by Clenshaw's recurrence.
+template <int N> GC_DEVICE double gc_chebyshev(const double (&coefficients)[N], double x) {
+    double before = 0, last = 0, value = coefficients[0];
+#pragma unroll
+    for (int k = 1; k < N; ++k) {
+        before = last;
+        last = value;
+        value = x * last - before + coefficients[k];
+    }
+    return 0.5 * (value - before);
+}
+GC_DEVICE double gc_cotangent_of_pi(double x) { return 1.0 / gc_tan(3.141592653589793 * (x - gc_round(x))); }
+
+GC_DEVICE double gc_erfinv(double x) {
+    const double central_p[] = {
+        3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
+        4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3};
+    const double central_q[] = {
+        1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3, 2.1213794301586595867e4,
+        3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3};
+    const double outer_p[] = {
+        1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0, 3.64784832476320460504e0,
+        1.27045825245236838258e0, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4};
+    const double outer_q[] = {
+        1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
+        1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9};
+    const double outmost_p[] = {
+        6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0, 2.96560571828504891230e-1,
+        2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7};
+    const double outmost_q[] = {
+        1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
+        7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15};
+    const double size = gc_c_abs(x), slope = 1.1283791670955126;  // of erf at 0; then a step of Newton's method
+    if (size == 1) return x * gc_type<double>::highest();
+    if (size <= 0.85) {
+        const double r = 0.180625 - 0.25 * size * size;
+        const double value = 0.3535533905932738 * x * gc_polynomial(central_p, r) / gc_polynomial(central_q, r);
+        return value - (gc_erf(value) - x) * gc_exp(value * value) / slope;
+    }
+    const double root = gc_sqrt(-gc_log(0.5 - 0.5 * size));
+    const double r = root <= 5 ? root - 1.6 : root - 5;
+    double value = root <= 5 ? gc_polynomial(outer_p, r) / gc_polynomial(outer_q, r)
+                             : gc_polynomial(outmost_p, r) / gc_polynomial(outmost_q, r);
+    value *= 0.7071067811865476;
+    value += (gc_erfc(value) - (1 - size)) * gc_exp(value * value) / slope;
+    return gc_c_copysign(value, x);
+}
+GC_IN_DOUBLE(erfinv)
+
+// C's own: it is accurate, on the device and on the host.
+GC_DEVICE double gc_lgamma(double x) { return lgamma(x); }
+GC_IN_DOUBLE(lgamma)
+
+GC_DEVICE double gc_digamma(double x) {
+    const double psi_p[] = {
+        0.25479851061131551, -0.32555031186804491, -0.65031853770896507, -0.28919126444774784,
+        -0.045251321448739056, -0.0020713321167745952};
+    const double psi_q[] = {
+        1.0, 2.0767117023730469, 1.4606242909763515, 0.43593529692665969, 0.054151797245674225,
+        0.0021284987017821144, -0.55789841321675513e-6};
+    const double psi_series[] = {
+        1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12, -3617.0 / 8160};
+    if (x == 0) return -1.0 / x;
+    double total = 0;
+    if (x < 0) {
+        if (gc_floor(x) == x) return gc_double_of_bits(0x7ff8000000000000ull);
+        total = -3.141592653589793 * gc_cotangent_of_pi(x);
+        x = 1 - x;
+    }
+    if (!(x < 10)) {
+        const double z = 1 / (x * x);
+        return total + (gc_log(x) - 0.5 / x - z * gc_polynomial(psi_series, z));
+    }
+    if (x < 1) {
+        total -= 1 / x;
+        x += 1;
+    }
+    for (; x > 2; total += 1 / x) x -= 1;
+    const double root_rest = 381566830.0 / 1152921504606846976.0 + 0.9016312093258695918615325266959189453125e-19;
+    const double away = (x - 1569415565.0 / 1073741824) - root_rest;
+    const double r = gc_polynomial(psi_p, x - 1) / gc_polynomial(psi_q, x - 1);
+    return total + (away * 0.99558162689208984375 + away * r);
+}
+GC_IN_DOUBLE(digamma)
+
+GC_DEVICE double gc_i0e(double x) {
+    const double near[] = {
+        1.0, 1.0, 0.25, 0.027777777777777776, 0.001736111111111111, 6.944444444444444e-05, 1.9290123456790124e-06,
+        3.936759889140842e-08, 6.151187326782565e-10, 7.594058428126624e-12, 7.594058428126623e-14,
+        6.276081345559193e-16, 4.358389823304995e-18, 2.5789288895295828e-20, 1.3157800456783586e-22,
+        5.8479113141260385e-25, 2.2843403570804838e-27, 7.904291893012054e-30, 2.4395962632753253e-32,
+        6.757884385804225e-35, 1.6894710964510562e-37, 3.8310002187098785e-40, 7.91528970807826e-43,
+        1.4962740468957016e-45, 2.597697998082815e-48, 4.156316796932504e-51, 6.14839762859838e-54,
+        8.434015951438106e-57, 1.0757673407446564e-59, 1.2791526049282477e-62, 1.4212806721424976e-65,
+        1.4789601166935458e-68};
+    const double far[] = {
+        -7.23318048787475395456e-18, -4.83050448594418207126e-18, 4.46562142029675999901e-17,
+        3.46122286769746109310e-17, -2.82762398051658348494e-16, -3.42548561967721913462e-16,
+        1.77256013305652638360e-15, 3.81168066935262242075e-15, -9.55484669882830764870e-15,
+        -4.15056934728722208663e-14, 1.54008621752140982691e-14, 3.85277838274214270114e-13,
+        7.18012445138366623367e-13, -1.79417853150680611778e-12, -1.32158118404477131188e-11,
+        -3.14991652796324136454e-11, 1.18891471078464383424e-11, 4.94060238822496958910e-10,
+        3.39623202570838634515e-9, 2.26666899049817806459e-8, 2.04891858946906374183e-7, 2.89137052083475648297e-6,
+        6.88975834691682398426e-5, 3.36911647825569408990e-3, 8.04490411014108831608e-1};
+    const double size = gc_c_abs(x);
+    if (size <= 8) return gc_exp(-size) * gc_polynomial(near, 0.25 * size * size);
+    return gc_chebyshev(far, 32 / size - 2) / gc_sqrt(size);
+}
+GC_IN_DOUBLE(i0e)
+GC_DEVICE double gc_i1e(double x) {
+    const double near[] = {
+        0.5, 0.25, 0.041666666666666664, 0.003472222222222222, 0.00017361111111111112, 5.787037037037037e-06,
+        1.3778659611992944e-07, 2.460474930713026e-09, 3.417326292656981e-11, 3.7970292140633116e-13,
+        3.451844740057556e-15, 2.615033893982997e-17, 1.676303778194229e-19, 9.21046031974851e-22,
+        4.385933485594529e-24, 1.827472285664387e-26, 6.718648109060246e-29, 2.195636636947793e-31,
+        6.419990166514015e-34, 1.6894710964510563e-36, 4.022550229645372e-39, 8.706818678886087e-42,
+        1.720715153930057e-44, 3.1172375976993783e-47, 5.195395996165631e-50, 7.992916917177893e-53,
+        1.1385921534441443e-55, 1.506074277042519e-58, 1.8547712771459592e-61, 2.1319210082137464e-64,
+        2.2923881808749958e-67, 2.3108751823336653e-70};
+    const double far[] = {
+        7.51729631084210481353e-18, 4.41434832307170791151e-18, -4.65030536848935832153e-17,
+        -3.20952592199342395980e-17, 2.96262899764595013876e-16, 3.30820231092092828324e-16,
+        -1.88035477551078244854e-15, -3.81440307243700780478e-15, 1.04202769841288027642e-14,
+        4.27244001671195135429e-14, -2.10154184277266431302e-14, -4.08355111109219731823e-13,
+        -7.19855177624590851209e-13, 2.03562854414708950722e-12, 1.41258074366137813316e-11,
+        3.25260358301548823856e-11, -1.89749581235054123450e-11, -5.58974346219658380687e-10,
+        -3.83538038596423702205e-9, -2.63146884688951950684e-8, -2.51223623787020892529e-7,
+        -3.88256480887769039346e-6, -1.10588938762623716291e-4, -9.76109749136146840777e-3,
+        7.78576235018280120474e-1};
+    const double size = gc_c_abs(x);
+    if (size <= 8) return gc_exp(-size) * gc_polynomial(near, 0.25 * size * size) * x;
+    return gc_c_copysign(gc_chebyshev(far, 32 / size - 2) / gc_sqrt(size), x);
+}
+GC_IN_DOUBLE(i1e)
 
 // --- comparison, logic, choice --------------------------------------------------------------------------------------
 
@@ -263,6 +437,18 @@ template <class T> GC_DEVICE T gc_bitwise_or(T x, T y) { return (T)(x | y); }
 template <class T> GC_DEVICE T gc_bitwise_xor(T x, T y) { return (T)(x ^ y); }
 template <class T> GC_DEVICE T gc_bitwise_invert(T x) { return (T)~x; }
 GC_DEVICE bool gc_bitwise_invert(bool x) { return !x; }
+// A negative distance is a large one as an unsigned number: all bits are shifted out.
+template <class T> GC_DEVICE T gc_bitwise_left_shift(T x, T y) {
+    typedef typename gc_type<T>::wrapping W;
+    const W distance = (W)y;
+    return distance < (W)(8 * sizeof(T)) ? (T)((W)x << distance) : T(0);
+}
+template <class T> GC_DEVICE T gc_bitwise_right_shift(T x, T y) {
+    typedef typename gc_type<T>::wrapping W;
+    const W distance = (W)y;
+    if (distance < (W)(8 * sizeof(T))) return (T)(x >> distance);
+    return gc_type<T>::is_signed && x < T(0) ? T(-1) : T(0);
+}
 template <class T> GC_DEVICE T gc_where(bool condition, T x, T y) { return condition ? x : y; }
 template <class T> GC_DEVICE T gc_minimum(T x, T y) { return x < y || gc_is_nan(x) ? x : y; }  // a NaN wins
 template <class T> GC_DEVICE T gc_maximum(T x, T y) { return x > y || gc_is_nan(x) ? x : y; }

@@ -43,9 +43,11 @@ Row = Callable[[Step, Operands], str]
 UNARY = {
     "abs": "absolute", "bitwise_invert": "lax.bitwise_not", "ceil": "lax.ceil", "cos": "lax.cos", "erf": "lax.erf",
     "exp": "lax.exp", "expm1": "lax.expm1", "floor": "lax.floor", "isfinite": "is_finite", "log": "lax.log",
-    "log1p": "lax.log1p", "logical_not": "lax.bitwise_not", "negative": "lax.neg", "round": "round_half_even",
+    "log1p": "log1p", "logical_not": "lax.bitwise_not", "negative": "lax.neg", "round": "round_half_even",
     "rsqrt": "lax.rsqrt", "sigmoid": "lax.logistic", "sign": "sign", "sin": "lax.sin", "sqrt": "lax.sqrt",
-    "tanh": "lax.tanh", "trunc": "trunc",
+    "tanh": "lax.tanh", "trunc": "trunc", "acos": "lax.acos", "acosh": "lax.acosh", "asin": "lax.asin",
+    "asinh": "lax.asinh", "atan": "lax.atan", "atanh": "atanh", "cbrt": "lax.cbrt", "cosh": "cosh", "exp2": "exp2",
+    "sinh": "sinh", "tan": "lax.tan",
 }  # fmt: skip
 BINARY = {
     "bitwise_and": "lax.bitwise_and", "bitwise_or": "lax.bitwise_or", "bitwise_xor": "lax.bitwise_xor",
@@ -53,7 +55,8 @@ BINARY = {
     "greater_equal": "lax.ge", "less": "lax.lt", "less_equal": "lax.le", "logical_and": "lax.bitwise_and",
     "logical_or": "lax.bitwise_or", "logical_xor": "lax.bitwise_xor", "maximum": "lax.max", "minimum": "lax.min",
     "multiply": "lax.mul", "not_equal": "lax.ne", "pow": "power", "remainder": "remainder", "subtract": "lax.sub",
-    "where": "lax.select",
+    "where": "lax.select", "atan2": "lax.atan2", "nextafter": "lax.nextafter",
+    "bitwise_left_shift": "lax.shift_left",
 }  # fmt: skip
 REDUCTIONS = {
     "all": "lax.reduce_and", "any": "lax.reduce_or", "max": "lax.reduce_max", "min": "lax.reduce_min",

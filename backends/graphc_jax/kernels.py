@@ -13,6 +13,7 @@ from graphc.ops.along import along_axis
 from graphc.ops.random.rejection import SAMPLERS, round_key
 
 from . import linalg
+from .elementary import ELEMENTARY
 from .ordering import top_k
 
 Value = Any
@@ -381,6 +382,7 @@ KERNELS = linalg.KERNELS | {
         matmul, narrowed, plus_zero, positions, power, remainder, round_half_even, scatter, scatter_add, scatter_add_if,
         scatter_range, sign, slice_update, spread, take, take_along_axis, take_last, take_slice, top_k, total, trunc,
         until_accepted,
+        *ELEMENTARY,
     )
 }  # fmt: skip
 """What emitted code can name, each without its first argument."""

@@ -26,6 +26,7 @@ _CAPABILITIES = Capabilities(
     views=emit.VIEWS,
     overwrites=emit.OVERWRITES,
     atomic=emit.ATOMIC,
+    enters_python=emit.enters_python,
     exact=True,
     fuses=frozenset({"elementwise"}),
     separate=emit.SEPARATE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -134,6 +134,24 @@ def _pow(step: Step, o: Operands) -> list[Line]:
     return [Line("power", (*o.inputs, o.output))]
 
 
+def _astype(step: Step, o: Operands) -> list[Line]:
+    if enters_python(step.op, step.attrs, o.types):
+        return [Line("saturate_into", (o.output, o.inputs[0]))]
+    return [_assign(o.output, o.inputs[0])]
+
+
+def enters_python(op: OpDef, attrs: Mapping[str, Any], types: Sequence[TensorType]) -> bool:
+    """Whether a step of an `ATOMIC` op is code of `kernels` all the same: a float that becomes an integer."""
+    return op.name == "astype" and attrs["dtype"].kind in ("int", "uint") and types[0].dtype.kind == "float"
+
+
+def _in_blocks(step: Step, o: Operands) -> list[Line]:
+    return [Line("in_blocks_into", (o.output, *o.inputs, o.bound(step.op.array_fn, step.op.name)))]
+
+
+_SPECIAL = ("digamma", "erfc", "erfinv", "i0e", "i1e", "lgamma")
+
+
 def _position(name: str) -> Row:
     return lambda step, o: [Line(f"{o.inputs[0]}.{name}", (o.attr("axis"), o.output))]
 
@@ -184,6 +202,7 @@ def _scatter(update: str) -> Row:
 
 
 ROWS: dict[str, Row] = {
+    **dict.fromkeys(_SPECIAL, _in_blocks),
     **{op: _ufunc(name) for op, name in UFUNCS.items()},
     **{op: _reduce(name) for op, name in _REDUCTIONS.items()},
     **{op: _random(what) for op, what in STREAMS.items()},
@@ -191,7 +210,7 @@ ROWS: dict[str, Row] = {
     "add_at": _add_at,
     "argmax": _position("argmax"),
     "argmin": _position("argmin"),
-    "astype": lambda step, o: [_assign(o.output, o.inputs[0])],
+    "astype": _astype,
     "complex": _kernel("complex_into"),
     "check_numerics": _kernel("check_into", "message", origins=True),
     "checked_indices": _kernel("checked_into", "size", "used", origins=True),
@@ -243,6 +262,7 @@ OVERWRITES = {
 
 ALLOCATES = {
     "add_along_axis": "np.add.at buffers its indices",
+    **dict.fromkeys(_SPECIAL, "evaluated in blocks"),
     "add_at": "np.add.at buffers its indices",
     "erf": "evaluated in blocks",
     "pow": "of integers: NumPy has no function for negative exponents",

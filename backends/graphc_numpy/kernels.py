@@ -11,6 +11,7 @@ import numpy as np
 
 from graphc.errors import Origins
 from graphc.ops.along import along_axis
+from graphc.ops.define import saturate
 from graphc.ops.gather import require_range
 from graphc.ops.random.keys import host_key
 from graphc.ops.random.streams import FILL
@@ -190,6 +191,22 @@ def erf_into(out: Array, x: Array, function: Callable[..., Any]) -> None:
     for start in range(0, source.size, _BLOCK):
         part = source[start : start + _BLOCK]
         block(target[start : start + _BLOCK], part, scratch[:, : part.size])
+
+
+def in_blocks_into(out: Array, x: Array, function: Callable[..., Any]) -> None:
+    """A special function by the op's own formula, block by block, so that its temporaries stay in the cache."""
+    if x.ndim == 0 or not x.flags.c_contiguous:
+        x = np.array(x, order="C", ndmin=1)
+    source, target = x.reshape(-1), out.reshape(-1)
+    for start in range(0, source.size, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        target[part] = function(np, source[part])
+
+
+def saturate_into(out: Array, x: Array) -> None:
+    """Floats as integers, towards zero; the nearest limit for what is out of range, and 0 for NaN."""
+    np.copyto(out, x, "unsafe")
+    saturate(out, x)
 
 
 def _erf_block(function: Callable[..., Any], out: Array, x: Array, scratch: Array) -> None:

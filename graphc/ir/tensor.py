@@ -365,6 +365,18 @@ class Tensor:
     def __rxor__(self, other: Any) -> Tensor:
         return _call("bitwise_xor", other, self)
 
+    def __lshift__(self, other: Any) -> Tensor:
+        return _call("bitwise_left_shift", self, other)
+
+    def __rlshift__(self, other: Any) -> Tensor:
+        return _call("bitwise_left_shift", other, self)
+
+    def __rshift__(self, other: Any) -> Tensor:
+        return _call("bitwise_right_shift", self, other)
+
+    def __rrshift__(self, other: Any) -> Tensor:
+        return _call("bitwise_right_shift", other, self)
+
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
         return _call("equal", self, other)
 

@@ -103,7 +103,8 @@ class Grouping:
             return f"{op.name} is a step of its own"
         if ability not in self.capabilities.fuses:
             return f"{self.capabilities.name} fuses no {ability} ops"
-        if op.name in self.capabilities.separate:
+        types = [source.type for source in node.inputs]
+        if op.name in self.capabilities.separate or self.capabilities.is_interrupted(op, node.attrs, types):
             return f"{self.capabilities.name} runs {op.name} as a step of its own"
         size = node.size
         if isinstance(size, int) and size < self.limits.elements:

@@ -4,7 +4,46 @@ import graphc.builder.run_keys  # noqa: F401  dropout without a key asks for one
 from graphc.ops.activation import gelu, log_softmax, relu, softmax, softplus
 from graphc.ops.exponential import sigmoid, tanh
 from graphc.ops.random.discrete import dropout
+from graphc.ops.units import (
+    celu,
+    elu,
+    hard_sigmoid,
+    hard_silu,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    mish,
+    relu6,
+    selu,
+    silu,
+    soft_shrink,
+    softsign,
+    tanh_shrink,
+)
 from graphc.surface import show_only
 
-__all__ = ["dropout", "gelu", "log_softmax", "relu", "sigmoid", "softmax", "softplus", "tanh"]
+__all__ = [
+    "celu",
+    "dropout",
+    "elu",
+    "gelu",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "tanh",
+    "tanh_shrink",
+]
 show_only(__name__, __all__)

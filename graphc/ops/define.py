@@ -283,7 +283,24 @@ def _cast_type(types: tuple[TensorType, ...], attrs: Attrs) -> TensorType:
 
 
 def _cast(xp: Any, x: Any, dtype: DType) -> Any:
-    return xp.astype(x, dtype.numpy)
+    result = xp.astype(x, dtype.numpy)
+    if dtype.kind in ("int", "uint") and x.dtype.kind not in "biuc":
+        saturate(result, x)
+    return result
+
+
+def saturate(result: np.ndarray, x: np.ndarray) -> None:
+    """Puts the limits of an integer dtype, and 0 for NaN, where floats that were converted to it are out of its range.
+
+    What a conversion itself makes of those is up to the processor. Two passes see whether there are any.
+    """
+    limits = np.iinfo(result.dtype)
+    low, above = float(limits.min), float(limits.max // 2 + 1) * 2.0  # a power of two: nothing is rounded
+    if not x.size or (low - 1.0 < x.min() and x.max() < above):
+        return
+    result[x >= above] = limits.max
+    result[x <= low] = limits.min
+    result[x != x] = 0
 
 
 def _cast_vjp(ct: Tensor, node: Tensor) -> Tensor:

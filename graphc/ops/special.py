@@ -66,37 +66,40 @@ _TAIL_Q = (
 )  # fmt: skip
 
 
-def _quotient(xp: Any, p: tuple[float, ...], q: tuple[float, ...], z: Any) -> Any:
-    numerator, denominator = xp.full_like(z, p[-1]), xp.full_like(z, q[-1])
-    for coefficient in p[-2::-1]:
-        numerator = numerator * z + coefficient
-    for coefficient in q[-2::-1]:
-        denominator = denominator * z + coefficient
-    return numerator / denominator
+def polynomial(coefficients: tuple[float, ...], z: Any) -> Any:
+    """c₀ + c₁z + c₂z² + …, by Horner's rule."""
+    total = z * coefficients[-1] + coefficients[-2]
+    for coefficient in coefficients[-3::-1]:
+        total = total * z + coefficient
+    return total
+
+
+def _quotient(p: tuple[float, ...], q: tuple[float, ...], z: Any) -> Any:
+    return polynomial(p, z) / polynomial(q, z)
 
 
 def _erf(xp: Any, x: Any) -> Any:
     if x.dtype != np.float32:  # wider numbers, too: tests evaluate ops in extended precision
         return xp.astype(_erf_double(xp, xp.astype(x, np.float64)), x.dtype)
     wide = xp.clip(xp.astype(x, np.float64), -4.0, 4.0)
-    return xp.astype(wide * _quotient(xp, SINGLE_P, SINGLE_Q, wide * wide), x.dtype)
+    return xp.astype(wide * _quotient(SINGLE_P, SINGLE_Q, wide * wide), x.dtype)
 
 
 def _erf_double(xp: Any, x: Any) -> Any:
     """A region without elements is not computed."""
     wide = xp.asarray(x)
     size = xp.abs(wide)
-    result = wide + wide * _quotient(xp, _NEAR_P, _NEAR_Q, xp.minimum(wide * wide, 1.0))
+    result = wide + wide * _quotient(_NEAR_P, _NEAR_Q, xp.minimum(wide * wide, 1.0))
     middle, far = (size >= 0.84375) & (size < 1.25), size >= 1.25
     if xp.any(middle):
-        value = _AT_ONE + _quotient(xp, _MIDDLE_P, _MIDDLE_Q, size - 1.0)
+        value = _AT_ONE + _quotient(_MIDDLE_P, _MIDDLE_Q, size - 1.0)
         result = xp.where(middle, xp.copysign(value, wide), result)
     if xp.any(far):
         # Beyond 6, 1 - erf is below half an ulp; the limit also keeps inf · 0 out of the quotient.
         limited = xp.clip(size, 1.25, 6.0)
         s = 1.0 / (limited * limited)
-        tail = _quotient(xp, _TAIL_P, _TAIL_Q, s)
-        ratio = xp.where(size >= 1 / 0.35, tail, _quotient(xp, _FAR_P, _FAR_Q, s))
+        tail = _quotient(_TAIL_P, _TAIL_Q, s)
+        ratio = xp.where(size >= 1 / 0.35, tail, _quotient(_FAR_P, _FAR_Q, s))
         value = 1.0 - xp.exp(-limited * limited - 0.5625 + ratio) / limited
         result = xp.where(far, xp.copysign(value, wide), result)
     return result
@@ -118,3 +121,111 @@ ERF = elementwise(
 def erf(x: TensorLike, /) -> Tensor:
     """The error function, 2/√π · ∫₀ˣ exp(-t²) dt."""
     return record(ERF, x)
+
+
+def _erfc(xp: Any, x: Any) -> Any:
+    return xp.astype(_erfc_double(xp, xp.astype(x, np.float64)), x.dtype)
+
+
+def _erfc_double(xp: Any, wide: Any) -> Any:
+    """By the same approximations as `erf`."""
+    size = xp.abs(wide)
+    share = wide * _quotient(_NEAR_P, _NEAR_Q, xp.minimum(wide * wide, 1.0))
+    result = xp.where(wide < 0.25, 1.0 - (wide + share), 0.5 - (share + (wide - 0.5)))
+    value = _quotient(_MIDDLE_P, _MIDDLE_Q, xp.minimum(size, 2.0) - 1.0)
+    middle = xp.where(wide > 0, (1.0 - _AT_ONE) - value, 1.0 + (_AT_ONE + value))
+    result = xp.where(size >= 0.84375, middle, result)
+    limited = xp.clip(size, 1.25, 28.0)  # at 28 it is less than any number
+    s = 1.0 / (limited * limited)
+    ratio = xp.where(size >= 1 / 0.35, _quotient(_TAIL_P, _TAIL_Q, s), _quotient(_FAR_P, _FAR_Q, s))
+    # exp(-x²) by a z near x whose square is exact: -x² = -z² + (z - x)(z + x).
+    z = xp.floor(limited * 128.0) / 128.0
+    # XLA would make one exponential of a product of two, and lose the digits again.
+    value = xp.exp(-z * z - 0.5625) * (1.0 + xp.expm1((z - limited) * (z + limited) + ratio)) / limited
+    return xp.where(size >= 1.25, xp.where(wide > 0, value, 2.0 - value), result)
+
+
+ERFC = elementwise(
+    "erfc",
+    1,
+    FLOAT,
+    (lambda ct, node: -(ct * (exp(-(node.inputs[0] * node.inputs[0])) * _TWO_OVER_SQRT_PI)),),
+    array_fn=_erfc,
+    traits=[Trait.INEXACT],
+)
+
+
+@public
+def erfc(x: TensorLike, /) -> Tensor:
+    """1 - erf(x), accurate where erf(x) is near 1."""
+    return record(ERFC, x)
+
+
+# Quantiles of the normal distribution: Wichura's PPND16 (Algorithm AS 241, Applied Statistics 37, 1988), within 1e-16.
+
+_CENTRAL_P = (
+    3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
+    4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3,
+)  # fmt: skip
+_CENTRAL_Q = (
+    1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3, 2.1213794301586595867e4,
+    3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3,
+)  # fmt: skip
+_OUTER_P = (
+    1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0, 3.64784832476320460504e0,
+    1.27045825245236838258e0, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4,
+)  # fmt: skip
+_OUTER_Q = (
+    1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1, 1.48103976427480074590e-1,
+    1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9,
+)  # fmt: skip
+_OUTMOST_P = (
+    6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0, 2.96560571828504891230e-1,
+    2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7,
+)  # fmt: skip
+_OUTMOST_Q = (
+    1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2, 7.86869131145613259100e-4,
+    1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15,
+)  # fmt: skip
+
+
+def _erfinv(xp: Any, x: Any) -> Any:
+    """In float64: the quantile of (1 + x) / 2, by √2."""
+    wide = xp.astype(x, np.float64)
+    size = xp.abs(wide)
+    q = 0.5 * wide
+    central = xp.minimum(size, 0.85)
+    result = q * _quotient(_CENTRAL_P, _CENTRAL_Q, 0.180625 - 0.25 * central * central)
+    root = xp.sqrt(-xp.log(0.5 - 0.5 * xp.clip(size, 0.85, 1.0 - 2.0**-54)))
+    tail = xp.where(
+        root <= 5.0,
+        _quotient(_OUTER_P, _OUTER_Q, root - 1.6),
+        _quotient(_OUTMOST_P, _OUTMOST_Q, root - 5.0),
+    )
+    tail = tail * math.sqrt(0.5)
+    result = result * math.sqrt(0.5)
+    # A step of Newton's method takes off what rounding has left: of erf near 0, of erfc in the tails.
+    guess = xp.clip(result, -0.84375, 0.84375)
+    excess = guess + guess * _quotient(_NEAR_P, _NEAR_Q, guess * guess) - wide
+    result = result - xp.where(size < 0.75, excess * xp.exp(guess * guess) / _TWO_OVER_SQRT_PI, 0.0)
+    excess = (_erfc_double(xp, tail) - (1.0 - size)) * xp.exp(tail * tail)
+    tail = tail + excess / _TWO_OVER_SQRT_PI
+    result = xp.where(size > 0.85, xp.where(wide < 0, -tail, tail), result)
+    result = xp.where(size == 1.0, wide * math.inf, xp.where(size > 1.0, math.nan, result))
+    return xp.astype(result, x.dtype)
+
+
+ERFINV = elementwise(
+    "erfinv",
+    1,
+    FLOAT,
+    (lambda ct, node: ct * (exp(node * node) / _TWO_OVER_SQRT_PI),),
+    array_fn=_erfinv,
+    traits=[Trait.INEXACT],
+)
+
+
+@public
+def erfinv(x: TensorLike, /) -> Tensor:
+    """The number whose error function is x; ±inf at ±1, NaN beyond."""
+    return record(ERFINV, x)

@@ -69,7 +69,7 @@ class _Commit:
             step = self.draft.steps[position]
             if times == 1 and step.op is not ADD_AT:
                 continue
-            if step.op.name not in self.draft.capabilities.atomic or self.draft.writes_result(position):
+            if not self.draft.is_atomic(position) or self.draft.writes_result(position):
                 continue
             kept = {}
             for index in dict.fromkeys(filter(self.draft.is_callers, step.inputs)):
@@ -120,7 +120,7 @@ class _Commit:
             step = self.draft.steps[position]
             touches_callers = any(map(self.draft.is_callers, step.inputs))
             fine[position] = (
-                (step.op.name in self.draft.capabilities.atomic or step.op is COPY)
+                (self.draft.is_atomic(position) or step.op is COPY)
                 and not touches_callers
                 and all(fine[reader] for slot in step.outputs for reader in readers[slot])
                 and not any(self.draft.slots[slot].kind is SlotKind.OUTPUT and readers[slot] for slot in step.outputs)
@@ -200,7 +200,7 @@ class _Commit:
         late = set(writers)
         for position in reversed(range(len(self.draft.steps))):
             step = self.draft.steps[position]
-            if not self.draft.is_elementwise(position) or step.op.name not in self.draft.capabilities.atomic:
+            if not self.draft.is_elementwise(position) or not self.draft.is_atomic(position):
                 continue
             if self.draft.writes_result(position):  # beside what the writers read: results are no part of a commit
                 continue

@@ -98,6 +98,12 @@ class Draft:
         op, attrs = self.steps[step].op, self.steps[step].attrs
         return op.kind is Kind.ELEMENTWISE or attrs.get("fusion") == "elementwise"
 
+    def is_atomic(self, step: int) -> bool:
+        """Whether a step may be part of a commit: C code alone, which nothing interrupts."""
+        op, attrs, inputs = self.steps[step].op, self.steps[step].attrs, self.steps[step].inputs
+        types = [self.slots[slot].type for slot in inputs]
+        return op.name in self.capabilities.atomic and not self.capabilities.is_interrupted(op, attrs, types)
+
     def may_overwrite(self, step: int, slot: int, output: int = 0) -> bool:
         """Whether a step that reads a slot, if it does, may write one of its results there."""
         permitted = may_take_over(self.steps[step], self.capabilities)[output]

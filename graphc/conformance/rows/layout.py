@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from graphc.conformance.table import ALL, D, E, Row, S, inf, layout, nan
+from graphc.conformance.table import ALL, FLOATS, INTS, D, E, Row, S, inf, layout, nan
 from graphc.errors import GraphcError, ShapeError
 from graphc.ir.opdef import FUNCTIONS
+
+
+def out_of_range() -> Iterator[E]:
+    """Floats that no integer of a dtype is: the nearest limit, and 0 for NaN."""
+    floats = [-inf, inf, nan, -1e30, 1e30, 200.75, -1.5, -0.5, -129, 2.0**31, -(2.0**31), 2.0**63]
+    for kind in INTS:
+        low, high = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
+        wanted = [min(max(int(number), low), high) for number in floats[3:]]
+        for dtype in FLOATS:
+            exact = np.array([low, high, 0, *wanted], kind)
+            yield E([floats], exact, dtype, gives=kind, **{"dtype": kind})
+
 
 ROWS = (
     Row("astype", tuple(S((2, 3), dtype=dtype) for dtype in ALL), lambda x, dtype: x.astype(dtype),
@@ -15,7 +29,7 @@ ROWS = (
          E([[300, -1]], [44, 255], "int64", gives="uint8", dtype="uint8"),
          E([[1e300, -1e-300]], [inf, -0.0], "float64", gives="float32", dtype="float32"),
          E([[2**24 + 1]], [2**24], "int64", gives="float32", dtype="float32"),
-         E([[True]], [1.0], "bool", gives="float64", dtype="float64")), dtypes=ALL, domains=(D(0, 4),),
+         E([[True]], [1.0], "bool", gives="float64", dtype="float64"), *out_of_range()), dtypes=ALL, domains=(D(0, 4),),
         gradient=(0,), call=lambda x, dtype: FUNCTIONS["astype"](x, dtype), result=lambda dtype: None),
     layout("reshape", np.reshape,
            (S((2, 3), shape=(3, 2)), S((2, 3), shape=-1), S((2, 0), shape=(0, 5)), S((1,), shape=()),
