@@ -55,6 +55,13 @@ def _largest(rows: Array, k: int) -> Array:
     return found
 
 
+def true_positions_into(out: Array, x: Array) -> None:
+    """The first positions at which x is true; behind the last of them, its length."""
+    found = np.flatnonzero(x)[: out.size]
+    out[: found.size] = found
+    out[found.size :] = x.size
+
+
 def accumulate_into(out: Array, ufunc: np.ufunc, x: Array, axis: int) -> None:
     """What a ufunc makes of the elements so far along an axis."""
     ufunc.accumulate(x, axis, out.dtype, out)

@@ -10,12 +10,11 @@ from typing import Any
 
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ir.dims import Dim, product
-from graphc.ir.dtype import int64
+from graphc.ir.dtype import BOOL, bool_, int64
 from graphc.ir.opdef import Kind, public
-from graphc.ir.tensor import Tensor
+from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
 from graphc.ops.comparison import where
-from graphc.ops.cumulative import count_up, cumulative_sum
 from graphc.ops.define import Axes, TensorLike, as_shape, as_tensor, bool_operand, convert, define, record
 from graphc.ops.gather import take
 from graphc.ops.layout import reshape, stack
@@ -110,6 +109,22 @@ def _fill_values(fill_value: Any, rank: int) -> list[int]:
     return given
 
 
+def _positions_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    (truths,) = types
+    if truths.dtype is not bool_ or truths.ndim != 1:
+        raise ShapeError("true_positions takes a vector of bools")
+    return TensorType(int64, (attrs["size"],))
+
+
+def _positions(xp: Any, x: Any, size: int) -> Any:
+    """The k-th is where the number of those so far becomes k."""
+    return _search(xp, xp.cumsum(x, dtype="int64"), xp.arange(1, size + 1), "left")
+
+
+TRUE_POSITIONS = define("true_positions", Kind.INDEXING, _positions_type, _DISCRETE, dtypes=BOOL, array_fn=_positions)
+"""The first positions at which a vector of bools is true; behind the last of them, its length."""
+
+
 @public
 def nonzero(x: TensorLike, /, *, size: Dim | None = None, fill_value: Any = 0) -> tuple[Tensor, ...]:
     """The positions of the elements that are not zero, in row-major order: an index per axis, int64.
@@ -133,8 +148,7 @@ def nonzero(x: TensorLike, /, *, size: Dim | None = None, fill_value: Any = 0) -
         )
     count = required_size("nonzero", size, "gc.count_nonzero(x) counts them, gc.where(x, y, z) needs no positions")
     fills = _fill_values(fill_value, node.ndim)
-    so_far = cumulative_sum(convert(reshape(node, (-1,)), int64))
-    places = searchsorted(so_far, count_up(count) + 1)  # the place of the k-th is where the count becomes k
+    places = apply(TRUE_POSITIONS, (reshape(node, (-1,)),), size=count)
     exists = places < dim_value(node.size)
     found = []
     for axis, fill in enumerate(fills):

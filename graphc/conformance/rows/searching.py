@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphc.conformance.rows.sorting import joined, joined_arrays
-from graphc.conformance.table import AXES, EMPTY, E, Row, S, inf, nan
+from graphc.conformance.table import AXES, EMPTY, E, Row, S, inf, nan, one_of
 from graphc.errors import ArgumentError, OutOfRangeError, ShapeError
 from graphc.ir.opdef import FUNCTIONS
 from graphc.ir.tensor import Tensor
@@ -94,6 +94,9 @@ ROWS = (
         (E([[0.0, nan, -0.0, 5]], [1, 3, 0], size=3), E([[1.0]], ArgumentError), E([1.0], ShapeError, size=1),
          E([[1.0]], ArgumentError, size=1, fill_value=[1, 2])), dtypes=("int8", "float32", "bool"),
         result=lambda dtype: "int64", call=lambda x, **kw: joined(FUNCTIONS["nonzero"](x, **kw))),
+    Row("true_positions", (S((7,), size=3), S((5,), size=9), S((0,), size=2), S((3,), size=0)),
+        lambda x, size: _sized(np.nonzero(x)[0], size, len(x)), (E([[False, True]], [1, 2, 2], size=3),),
+        dtypes=("bool",), result=lambda dtype: "int64", call=one_of("true_positions", None)),
     Row("argwhere", (S((3, 4), size=6), S((3,), size=5, fill_value=-1)),
         lambda x, size, fill_value=0: nonzero(x, size, fill_value).reshape(x.ndim, size).T,
         (E([[1.0]], ArgumentError), E([[[0.0, 1], [1, 0]]], [[0, 1], [1, 0], [-1, -1]], size=3, fill_value=-1)),
