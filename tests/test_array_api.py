@@ -50,6 +50,7 @@ NOT_YET = {
 _SIZE = "size=, fill_value=: the shape of the result depends on values, so it is given"
 OTHER_SIGNATURES = {
     "nonzero": _SIZE,
+    "repeat": _SIZE,
     "permute_dims": "axes=None reverses them, as np.transpose(t) asks for",
     "unique_all": _SIZE,
     "unique_counts": _SIZE,
@@ -548,16 +549,52 @@ def test_borders_along_several_axes() -> None:
             np.testing.assert_array_equal(gc.evaluate(gc.pad(x, widths, mode)), np.pad(x, widths, mode))
 
 
-def test_numbers_of_repetitions_must_be_known() -> None:
+def test_numbers_of_repetitions_that_are_computed_need_a_size() -> None:
     with gc.Graph():
         x, times = gc.placeholder("x", ("n",)), gc.placeholder("times", ("n",), gc.int64)
-    with pytest.raises(ArgumentError, match="known only when the graph runs"):
+    with pytest.raises(ArgumentError, match="depends on the data"):
         gc.repeat(x, times)
-    twice = gc.repeat(x, [2, 0, 1])  # which holds n to 3
-    call = gc.compile(twice, [x], backend="numpy")
+    some = gc.repeat(x, times, size=4, fill_value=-1.0)
+    (slope,) = gc.gradients(gc.sum(some * [1.0, 2.0, 4.0, 8.0]), [x])
+    call = gc.compile([some, slope], [x, times], backend="numpy")
+    for numbers, expected, slopes in (
+        ([2, 0, 1], [5, 5, 7, -1], [3, 0, 4]), ([1, 9, 9], [5, 6, 6, 6], [1, 14, 0]),
+        ([-1, 1, 0], [6, -1, -1, -1], [0, 1, 0]),
+    ):  # fmt: skip
+        got, gradient = call([5.0, 6.0, 7.0], numbers)
+        assert (got.tolist(), gradient.tolist()) == (expected, slopes)
+
+
+def test_numbers_of_repetitions_hold_a_size_to_theirs() -> None:
+    with gc.Graph():
+        x = gc.placeholder("x", ("n",))
+    call = gc.compile(gc.repeat(x, [2, 0, 1]), [x], backend="numpy")
     assert call([5.0, 6.0, 7.0]).tolist() == [5, 5, 7]
     with pytest.raises(FeedError, match="numbers do not fit"):
         call([5.0, 6.0])
+
+
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("jax", marks=pytest.mark.requires("jax"))])
+def test_numbers_in_a_row_up_to_a_size(backend: str) -> None:
+    with gc.Graph():
+        x = gc.placeholder("x", ("n",))
+    n = x.shape[0]
+    rows = [
+        gc.arange(n),
+        gc.arange(1, n + 1, 2),
+        gc.arange(n, 0, -2, dtype=gc.float32),
+        gc.arange(n, 7),
+        gc.arange(n, 0),
+    ]
+    call = gc.compile(rows, [x], backend=backend)
+    for size in (5, 0, 1, 6):
+        expected = np.arange(size), np.arange(1, size + 1, 2), np.arange(size, 0, -2), np.arange(size, 7), np.arange(0)
+        for got, wanted in zip(call(np.zeros(size, np.float32)), expected, strict=True):
+            np.testing.assert_array_equal(got, wanted)
+    assert [row.dtype.name for row in rows] == ["int64", "int64", "float32", "int64", "int64"]
+    for wrong in (lambda: gc.arange(n, 2.5), lambda: gc.arange(0, n, 0), lambda: gc.arange(0, n, 0.5)):
+        with pytest.raises(ArgumentError, match="no limits"):
+            wrong()
 
 
 def test_functions_that_give_no_tensor_have_no_other_test() -> None:

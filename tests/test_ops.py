@@ -82,11 +82,8 @@ def test_symbolic_sizes_change_no_bit(row, run):
 
 
 NEEDS_STATIC = {
-    "pad": "the size of an axis whose elements the border repeats",
     "softmax_cross_entropy": "the number of classes",
     "softmax_cross_entropy_grad": "the number of classes",
-    "tril": "the sizes of the matrices",
-    "triu": "the sizes of the matrices",
     "unstack": "the number of tensors",
     "slice_update": "starts, lengths and steps of this table are numbers",
 }

@@ -13,8 +13,9 @@ from graphc.ir.dtype import as_dtype, complex64, float32
 from graphc.ir.opdef import public
 from graphc.ir.tensor import Tensor
 from graphc.ops.comparison import where
+from graphc.ops.cumulative import count_up
 from graphc.ops.define import TensorLike, as_tensor, constant_node, convert
-from graphc.ops.layout import broadcast_to, reshape
+from graphc.ops.layout import broadcast_to, expand_dims, reshape
 from graphc.ops.sources import fitting, zeros, zeros_like
 
 _NUMBERS = (int, float, complex, np.number)
@@ -137,7 +138,7 @@ def tril(x: TensorLike, /, *, k: int = 0) -> Tensor:
     """The lower triangle of matrices: elements above the k-th diagonal are zeros.
 
     Args:
-        x: matrices, in the last two axes, of static sizes.
+        x: matrices, in the last two axes.
         k: 0 is the main diagonal, positive above, negative below.
     """
     node = as_tensor(x)
@@ -149,14 +150,14 @@ def triu(x: TensorLike, /, *, k: int = 0) -> Tensor:
     """The upper triangle of matrices: elements below the k-th diagonal are zeros.
 
     Args:
-        x: matrices, in the last two axes, of static sizes.
+        x: matrices, in the last two axes.
         k: 0 is the main diagonal, positive above, negative below.
     """
     node = as_tensor(x)
     return where(~_not_above(node, operator.index(k) - 1, "triu"), node, convert(0, node.dtype))
 
 
-def _not_above(x: Tensor, k: int, what: str) -> np.ndarray:
+def _not_above(x: Tensor, k: int, what: str) -> Any:
     """Where an element stands not above the k-th diagonal."""
     if x.ndim < 2:
         raise ShapeError(
@@ -166,14 +167,9 @@ def _not_above(x: Tensor, k: int, what: str) -> np.ndarray:
             fix="make a vector a row with x[None, :], or a column with x[:, None]",
         )
     rows, columns = x.shape[-2:]
-    if not isinstance(rows, int) or not isinstance(columns, int):
-        raise ShapeError(
-            f"{what}: the sizes of the matrix must be static",
-            expected="two sizes that are numbers",
-            got=str(x.type),
-            fix="declare them as numbers, or feed a mask and take gc.where(mask, x, 0.0)",
-        )
-    return np.tri(rows, columns, operator.index(k), dtype=bool)
+    if isinstance(rows, int) and isinstance(columns, int):
+        return np.tri(rows, columns, operator.index(k), dtype=bool)
+    return expand_dims(count_up(rows), -1) + operator.index(k) >= count_up(columns)
 
 
 @public

@@ -18,7 +18,7 @@ from graphc.ops.exponential import exp
 from graphc.ops.layout import pad, reshape
 from graphc.ops.precision import rounded_once
 from graphc.ops.reductions import summand
-from graphc.ops.sources import arange, ones, zeros
+from graphc.ops.sources import arange, zeros
 
 
 def _unchanged(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
@@ -54,7 +54,7 @@ def shifted(x: Tensor, axis: int, ahead: bool, value: float = 0) -> Tensor:
 
 def count_up(size: Dim) -> Tensor:
     """0, 1, … size - 1 as int64, for any size."""
-    return arange(size) if isinstance(size, int) else cumulative_sum(ones((size,), dtype=int64)) - 1
+    return arange(size)
 
 
 # --- h[i] = factors[i] · h[i - 1] + terms[i] ----------------------------------------------------------------

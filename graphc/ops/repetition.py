@@ -8,12 +8,17 @@ import numpy as np
 
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ir import dims
-from graphc.ir.dims import Shape
+from graphc.ir.dims import Dim, Shape
+from graphc.ir.dtype import int64
 from graphc.ir.opdef import public
 from graphc.ir.tensor import Tensor
-from graphc.ops.define import TensorLike, as_shape, as_tensor, index_operand, normalise_axis
+from graphc.ops.comparison import maximum
+from graphc.ops.cumulative import cumulative_sum
+from graphc.ops.define import TensorLike, as_shape, as_tensor, convert, index_operand, normalise_axis
 from graphc.ops.gather import take
-from graphc.ops.layout import broadcast_to, expand_dims, reshape
+from graphc.ops.layout import broadcast_to, concat, expand_dims, reshape
+from graphc.ops.searching import required_size, searchsorted
+from graphc.ops.sources import arange
 
 
 @public
@@ -35,36 +40,41 @@ def tile(x: TensorLike, repetitions: Any, /) -> Tensor:
 
 
 @public
-def repeat(x: TensorLike, repeats: Any, /, *, axis: int | None = None) -> Tensor:
+def repeat(
+    x: TensorLike,
+    repeats: Any,
+    /,
+    *,
+    axis: int | None = None,
+    size: Dim | None = None,
+    fill_value: TensorLike = 0,
+) -> Tensor:
     """Every element several times, one after the other, along an axis.
-
-    The numbers are static, as the size of the result follows from them.
 
     Args:
         x: any tensor.
-        repeats: an int (or a size) for all elements; or an int for each, in a list, an array or a constant.
+        repeats: an int (or a size) for all elements; or an int for each, in a vector. Computed ones need `size`, and
+            below 0 they count as 0.
         axis: an int, or `None` to flatten x first.
+        size: how many elements the axis is to have: of more, the first are kept.
+        fill_value: a scalar that stands where there are fewer.
 
     Raises:
-        ArgumentError: the numbers are negative, or known only when the graph runs.
+        ArgumentError: a number is negative; or they are computed and there is no `size`.
         ShapeError: there are not as many as elements along the axis.
     """
     node = as_tensor(x)
     if axis is None:
         node, axis = reshape(node, (node.size,)), 0
     axis = normalise_axis(axis, node.ndim)
-    if isinstance(repeats, (dims.Poly, int, np.integer)):
+    if size is None and isinstance(repeats, (dims.Poly, int, np.integer)):
         return _each(node, repeats, axis)
-    counts = _static_counts(repeats)
-    if counts.size == 1:
-        return _each(node, int(counts.reshape(())), axis)
-    reason, fix = f"repeat: the numbers do not fit axis {axis}", "give a number per element; 0 leaves an element out"
-    if counts.ndim != 1:
-        raise ShapeError(reason, expected="one int, or a vector of them", got=f"the shape {counts.shape}", fix=fix)
-    positions = as_tensor(np.repeat(np.arange(len(counts)), counts))
-    expected = "as many as elements: {right}, not {left}"
-    dims.require_equal(len(counts), node.shape[axis], reason, expected=expected, fix=fix)
-    return take(node, positions, axis=axis)
+    numbers = index_operand(repeats, "repeat")
+    counts = numbers.attrs["value"] if numbers.op.name == "constant" else None
+    if size is None and counts is not None:
+        return _as_often_as(node, _not_negative(counts), axis)
+    length = required_size("repeat", size, "numbers that are known when you build need none")
+    return _up_to(node, numbers, axis, length, convert(fill_value, node.dtype))
 
 
 def _each(x: Tensor, times: Any, axis: int) -> Tensor:
@@ -75,17 +85,33 @@ def _each(x: Tensor, times: Any, axis: int) -> Tensor:
     return reshape(copied, (*before, size * count, *behind))
 
 
-def _static_counts(repeats: Any) -> np.ndarray:
-    """How often each element is repeated."""
-    node = index_operand(repeats, "repeat")
-    if node.op.name != "constant":
-        raise ArgumentError(
-            "repeat: the size of the result would depend on values that are known only when the graph runs",
-            expected="ints, or a constant that holds them",
-            got=repr(node),
-            fix="know the numbers when you build; or gather with gc.take(x, positions, axis=…): its size is theirs",
-        )
-    counts: np.ndarray = node.attrs["value"]
+def _as_often_as(x: Tensor, counts: np.ndarray, axis: int) -> Tensor:
+    """Elements by numbers that are known."""
+    if counts.size == 1:
+        return _each(x, int(counts.reshape(())), axis)
+    _require_vector(counts.shape, x.shape[axis], axis)
+    return take(x, np.repeat(np.arange(len(counts)), counts), axis=axis)
+
+
+def _up_to(x: Tensor, counts: Tensor, axis: int, length: Dim, fill: Tensor) -> Tensor:
+    """So many elements: where the running sums of the counts have come so far; behind the last stands the filling."""
+    if counts.size == 1:
+        counts = broadcast_to(reshape(counts, (1,)), (x.shape[axis],))
+    _require_vector(counts.shape, x.shape[axis], axis)
+    ends = cumulative_sum(maximum(convert(counts, int64), 0))
+    border = broadcast_to(fill, (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
+    return take(concat([x, border], axis=axis), searchsorted(ends, arange(length), side="right"), axis=axis)
+
+
+def _require_vector(given: Shape, size: Dim, axis: int) -> None:
+    """Holds the numbers of repetitions to one per element; the guard of a symbolic size goes to the next node."""
+    reason, fix = f"repeat: the numbers do not fit axis {axis}", "give a number per element; 0 leaves an element out"
+    if len(given) != 1:
+        raise ShapeError(reason, expected="an int, or a vector of them", got=dims.shape_text(given), fix=fix)
+    dims.require_equal(given[0], size, reason, expected="as many as elements: {right}, not {left}", fix=fix)
+
+
+def _not_negative(counts: np.ndarray) -> np.ndarray:
     if counts.size and counts.min() < 0:
         raise ArgumentError(
             "repeat: a number of repetitions cannot be negative",

@@ -13,7 +13,7 @@ from graphc.ir import dims
 from graphc.ir.device import require_copy_allowed, require_undecided
 from graphc.ir.dims import Dim
 from graphc.ir.dtype import DType, as_dtype, float32, int64
-from graphc.ir.opdef import Kind, public
+from graphc.ir.opdef import FUNCTIONS, Kind, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
 from graphc.ops.define import TensorLike, as_shape, as_tensor, constant_node, convert, define
@@ -160,13 +160,13 @@ def ones_like(x: TensorLike, /, *, dtype: Any = None, device: None = None) -> Te
 
 @public
 def arange(
-    start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: None = None
+    start: float | Dim, /, stop: float | Dim | None = None, step: float = 1, *, dtype: Any = None, device: None = None
 ) -> Tensor:
-    """Evenly spaced numbers in [start, stop): int64 if all are ints, else float32. The sizes are static.
+    """Evenly spaced numbers in [start, stop): int64 if all are ints, else float32.
 
     Args:
-        start: the first number; with no stop, the stop, and numbers start at 0.
-        stop: where they end; it is left out.
+        start: a number, or a size such as `x.shape[0]`: the first; with no stop, the stop, and numbers start at 0.
+        stop: where they end, a number or a size; it is left out.
         step: the distance, not 0; negative to count down.
         dtype: by default int64 or float32, see above.
         device: `None`.
@@ -178,6 +178,8 @@ def arange(
     require_undecided(device)
     if stop is None:
         start, stop = 0, start
+    if isinstance(start, dims.Poly) or isinstance(stop, dims.Poly):
+        return _between_sizes(start, stop, step, int64 if dtype is None else as_dtype(dtype))
     limits = (start, stop, step)
     if not all(isinstance(value, _NUMBERS) for value in limits) or not step or abs((stop - start) / step) > 2**40:
         raise ArgumentError(
@@ -189,6 +191,25 @@ def arange(
     is_int = all(isinstance(value, (int, np.integer)) for value in limits)
     chosen: DType = as_dtype(dtype) if dtype is not None else (int64 if is_int else float32)
     return constant_node(fitting(np.arange(start, stop, step), chosen, "arange"))
+
+
+def _between_sizes(start: Any, stop: Any, step: Any, dtype: DType) -> Tensor:
+    """Whole numbers from a size or up to one: a running sum of ones, whose length is a formula."""
+    if not all(isinstance(value, (dims.Poly, int, np.integer)) for value in (start, stop)) or not _is_step(step):
+        raise ArgumentError(
+            "arange: these are no limits",
+            expected="sizes and ints, and an int other than 0 as the step",
+            got=f"{start!r}, {stop!r}, {step!r}",
+            fix="count in whole steps, and compute with the result: gc.arange(x.shape[0]) * 0.5",
+        )
+    span = stop - start if step > 0 else start - stop
+    count = dims.maximum(dims.floordiv(span + (abs(step) - 1), abs(step)), 0)
+    places = FUNCTIONS["cumulative_sum"](ones((count,), dtype=int64)) - 1
+    return convert(places * int(step) + dim_value(start), dtype)
+
+
+def _is_step(step: object) -> bool:
+    return isinstance(step, (int, np.integer)) and not isinstance(step, bool) and step != 0
 
 
 def fitting(values: np.ndarray, dtype: DType, what: str) -> np.ndarray:
