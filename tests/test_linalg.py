@@ -242,3 +242,21 @@ def test_results_of_several_are_named() -> None:
     assert gc.linalg.svd(x)._fields == ("U", "S", "Vh")
     assert gc.linalg.eigh(x)._fields == ("eigenvalues", "eigenvectors")
     assert gc.linalg.slogdet(x)._fields == ("sign", "logabsdet")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        gc.linalg.cholesky, gc.linalg.det, gc.linalg.inv, gc.linalg.matrix_norm, gc.linalg.pinv, gc.linalg.svdvals,
+        gc.linalg.eigvalsh, gc.linalg.trace, gc.linalg.vector_norm, lambda t: gc.linalg.qr(t).Q,
+        lambda t: gc.linalg.eigh(t).eigenvalues, lambda t: gc.linalg.slogdet(t).logabsdet, lambda t: gc.linalg.svd(t).S,
+        lambda t: gc.einsum("ij,jk,kl->il", t, t, t), lambda t: gc.linalg.matrix_power(t, 3), lambda t: gc.vecdot(t, t),
+        lambda t: gc.linalg.cross(t, t[::-1]), lambda t: gc.tensordot(t, t, axes=1), lambda t: gc.linalg.solve(t, t[0]),
+        lambda t: gc.linalg.solve_triangular(t, t),
+    ],
+)  # fmt: skip
+def test_float16_is_computed_as_float32_and_rounded_once(function: Callable[..., Any]) -> None:
+    x = (random(3, 3) + 3 * np.eye(3)).astype(np.float16)
+    found, wide = run("numpy", function, x), run("numpy", function, x.astype(np.float32))
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found, wide.astype(np.float16))

@@ -27,6 +27,7 @@ from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ir.opdef import FUNCTIONS as F
 from graphc.ir.tensor import Tensor
 from graphc.ops.linalg.parts import from_diagonal, upper_mask
+from graphc.ops.precision import rounded_once
 from graphc.ops.reductions import sum as reduce_sum
 
 Array = np.ndarray
@@ -41,6 +42,7 @@ BROKEN = ([[[nan, 0.0], [0, 1]]], [[[1.0, 0], [inf, 1]]])
 def _call(name: str, combine: Callable[..., Tensor] | None = None) -> Callable[..., Tensor]:
     """The function, of a matrix with `shift` added to its diagonal (and that much more to each further element)."""
 
+    @rounded_once
     def call(x: Tensor, *rest: Tensor, shift: float = 0.0, steps: float = 0.0, **kwargs: Any) -> Tensor:
         if shift or steps:
             x = x + _diagonal_like(x, shift, steps)
@@ -224,8 +226,8 @@ _NORMS = (
          E([[nan, 1.0]], nan, ord=inf), E([[]], 0), E([[]], ShapeError, ord=inf), E([[1.0]], ShapeError, axis=1),
          E([[1.0]], ArgumentError, ord="fro"), E([[3, 4]], 5, "int32", gives="float32")),
         dtypes=LOOSE, operand=floating, tolerance="sum", gradient=(0,)),
-    Row("matrix_norm", (S((2, 3), ord="nuc"), S((2, 3)), S((2, 2, 3), ord=1), S((3, 2), ord=-1, keepdims=True), S((2, 3), ord=inf),
-        S((2, 3), ord=-inf), S((2, 3), ord=2, keepdims=True), S((2, 2), ord=-2)),
+    Row("matrix_norm", (S((2, 3), ord="nuc"), S((2, 3)), S((2, 2, 3), ord=1), S((3, 2), ord=-1, keepdims=True),
+        S((2, 3), ord=inf), S((2, 3), ord=-inf), S((2, 3), ord=2, keepdims=True), S((2, 2), ord=-2)),
         _matrix_norm_oracle,
         (E([[[3.0, 0], [0, -4]]], 5), E([[[3.0, 0], [0, -4]]], 7, ord="nuc"), E([np.zeros((2, 0))], 0),
          E([np.zeros((2, 0))], 0, ord="nuc"), E([np.zeros((0, 2))], ShapeError, ord=2), E([[1.0]], ShapeError),

@@ -18,6 +18,7 @@ from graphc.ops.define import TensorLike
 from graphc.ops.layout import permute_dims, reshape
 from graphc.ops.linalg.parts import diagonal
 from graphc.ops.linalg.products import common_tensors
+from graphc.ops.precision import rounded_once
 from graphc.ops.reductions import sum as reduce_sum
 
 _FORM = 'letters for axes, commas between operands, an arrow before the result: "ij,jk->ik"'
@@ -34,6 +35,7 @@ class _Term(NamedTuple):
 
 
 @public
+@rounded_once
 def einsum(subscripts: str, /, *operands: TensorLike) -> Tensor:
     """Sums of products (Einstein's convention): axes with one letter are multiplied, and summed if the result lacks it.
 

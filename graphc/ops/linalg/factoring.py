@@ -10,8 +10,8 @@ from graphc.ir import dims
 from graphc.ir.dtype import FLOAT
 from graphc.ir.opdef import Infer, Kind, OpDef, Trait
 from graphc.ir.tensor import Tensor, apply
-from graphc.ops.define import TensorLike, Vjp, as_tensor, convert, define, float_operand
-from graphc.ops.linalg.parts import halved_lower_part, stored_dtype
+from graphc.ops.define import TensorLike, Vjp, define, float_operand
+from graphc.ops.linalg.parts import halved_lower_part
 from graphc.ops.sources import zeros
 from graphc.ops.structure import projections
 
@@ -23,10 +23,9 @@ def define_factors(name: str, infer: Infer, vjp: Vjp, array_fn: Callable[..., An
     return define(name, Kind.CONTRACTION, infer, vjp, dtypes=FLOAT, array_fn=array_fn, traits=[Trait.INEXACT])
 
 
-def results(op: OpDef, x: TensorLike, **attrs: Any) -> list[Tensor]:
-    """The results of an op that has several, in the dtype of the operand."""
-    given = as_tensor(x)
-    return [convert(part, stored_dtype(given)) for part in projections(apply(op, (float_operand(given),), **attrs))]
+def results(op: OpDef, x: TensorLike, **attrs: Any) -> tuple[Tensor, ...]:
+    """The results of an op that has several."""
+    return projections(apply(op, (float_operand(x),), **attrs))
 
 
 def of_lower_triangle(x: Tensor) -> Tensor:

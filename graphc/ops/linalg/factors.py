@@ -35,6 +35,7 @@ from graphc.ops.linalg.parts import (
     strictly_lower_part,
 )
 from graphc.ops.linalg.solving import SOLVE_TRIANGULAR
+from graphc.ops.precision import rounded_once
 from graphc.ops.structure import projections
 
 
@@ -138,6 +139,7 @@ QR = define_factors("qr", _qr_type, _qr_vjp, lapack.qr)
 
 
 @public
+@rounded_once
 def qr(x: TensorLike, /, *, mode: str = "reduced") -> QRResult:
     """Q with orthonormal columns and an upper triangular R whose diagonal is not negative, with Q @ R = x.
 

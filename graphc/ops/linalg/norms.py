@@ -14,8 +14,8 @@ from graphc.ops.comparison import not_equal, where
 from graphc.ops.define import Axes, TensorLike, as_tensor, convert, float_operand, normalise_axes
 from graphc.ops.exponential import pow, sqrt
 from graphc.ops.layout import expand_dims
-from graphc.ops.linalg.parts import stored_dtype
 from graphc.ops.linalg.spectra import svdvals
+from graphc.ops.precision import rounded_once
 from graphc.ops.reductions import max as reduce_max
 from graphc.ops.reductions import min as reduce_min
 from graphc.ops.reductions import sum as reduce_sum
@@ -45,6 +45,7 @@ def _vector_norm(x: Tensor, axes: tuple[int, ...], keepdims: bool, order: float)
 
 
 @public
+@rounded_once
 def vector_norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: float = 2) -> Tensor:
     """The norm of order p over axes, (Σ |x|^p)^(1/p). The gradient of the norm of zeros is 0.
 
@@ -59,12 +60,11 @@ def vector_norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, 
         ShapeError: an axis is out of range; or is empty, for an `ord` of ±inf.
         ArgumentError: `ord` is no number.
     """
-    given = as_tensor(x)
     if isinstance(ord, bool) or not isinstance(ord, _NUMBERS):
         fix = 'ord=2 is the length; gc.linalg.matrix_norm has ord="fro" and "nuc"'
         raise ArgumentError("vector_norm: ord is no number", expected="an int or a float", got=repr(ord), fix=fix)
-    node = float_operand(given)
-    return convert(_vector_norm(node, normalise_axes(axis, node.ndim), bool(keepdims), ord), stored_dtype(given))
+    node = float_operand(x)
+    return _vector_norm(node, normalise_axes(axis, node.ndim), bool(keepdims), ord)
 
 
 _OF_SINGULAR_VALUES: dict[Any, Callable[..., Tensor]] = {"nuc": reduce_sum, 2: reduce_max, -2: reduce_min}
@@ -86,6 +86,7 @@ def _matrix_norm(x: Tensor, order: Any) -> Tensor:
 
 
 @public
+@rounded_once
 def matrix_norm(x: TensorLike, /, *, keepdims: bool = False, ord: float | str | None = "fro") -> Tensor:
     """The norms of the matrices in the last two axes.
 
@@ -115,5 +116,5 @@ def matrix_norm(x: TensorLike, /, *, keepdims: bool = False, ord: float | str | 
             got=str(given.type),
             fix="of a vector: gc.linalg.vector_norm(x)",
         )
-    norm = convert(_matrix_norm(float_operand(given), order), stored_dtype(given))
+    norm = _matrix_norm(float_operand(given), order)
     return expand_dims(norm, (-2, -1)) if keepdims else norm

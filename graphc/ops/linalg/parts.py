@@ -10,13 +10,14 @@ import numpy as np
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ir import dims
 from graphc.ir.dims import Dim
-from graphc.ir.dtype import FLOAT, DType, bool_, float32, names
+from graphc.ir.dtype import FLOAT, DType, bool_, names
 from graphc.ir.opdef import OPS, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
 from graphc.ops.comparison import logical_and, where
 from graphc.ops.define import TensorLike, as_tensor, constant_node, convert
 from graphc.ops.layout import broadcast_to, concat, reshape
+from graphc.ops.precision import rounded_once
 from graphc.ops.reductions import sum as reduce_sum
 from graphc.ops.sources import ones, zeros
 
@@ -50,11 +51,6 @@ def require_square(operand: TensorType, name: str) -> None:
         expected="as many rows as columns, not {left} and {right}",
         fix="x @ x.mT and x.mT @ x are square; gc.linalg.pinv and gc.linalg.svd take any matrix",
     )
-
-
-def stored_dtype(x: Tensor) -> DType:
-    """What a result is rounded to: the operand's own float dtype, float32 for integers and bools."""
-    return x.dtype if x.dtype.kind == "float" else float32
 
 
 # --- masks ------------------------------------------------------------------------------------------------------
@@ -170,6 +166,7 @@ def _main_diagonal(x: Tensor) -> Tensor:
 
 
 @public
+@rounded_once
 def trace(x: TensorLike, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
     """The sums along the diagonals of the matrices in the last two axes. Small integers are summed in int64 or uint64.
 

@@ -17,6 +17,7 @@ from graphc.ops.define import TensorLike, as_tensor, common_dtype, convert, norm
 from graphc.ops.layout import broadcast_to, expand_dims, permute_dims, reshape, stack
 from graphc.ops.linalg.parts import identity
 from graphc.ops.linalg.solving import inv
+from graphc.ops.precision import rounded_once
 from graphc.ops.reductions import sum as reduce_sum
 
 
@@ -37,6 +38,7 @@ def require_same_size(left: Dim, right: Dim, what: str, fix: str) -> None:
 
 
 @public
+@rounded_once
 def tensordot(x1: TensorLike, x2: TensorLike, /, *, axes: int | Sequence[Sequence[int]] = 2) -> Tensor:
     """The sum of products over pairs of axes; the other axes of x1 come first, then those of x2.
 
@@ -106,6 +108,7 @@ def _named_axes(axes: Any, left: Tensor, right: Tensor) -> tuple[list[int], list
 
 
 @public
+@rounded_once
 def vecdot(x1: TensorLike, x2: TensorLike, /, *, axis: int = -1) -> Tensor:
     """The sums of products along one axis of both; the other axes broadcast.
 
@@ -132,6 +135,7 @@ def _axis_last(x: Tensor, axis: int) -> Tensor:
 
 
 @public
+@rounded_once
 def outer(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """The products of each element of a vector with each of another: (n,) and (m,) give (n, m).
 
@@ -151,6 +155,7 @@ def outer(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 
 
 @public
+@rounded_once
 def cross(x1: TensorLike, x2: TensorLike, /, *, axis: int = -1) -> Tensor:
     """The cross products of vectors with three elements along an axis; the other axes broadcast.
 
@@ -173,6 +178,7 @@ def cross(x1: TensorLike, x2: TensorLike, /, *, axis: int = -1) -> Tensor:
 
 
 @public
+@rounded_once
 def kron(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """The Kronecker product: x1 with each element replaced by its product with x2. Missing axes are leading ones."""
     left, right = common_tensors(x1, x2)
@@ -184,6 +190,7 @@ def kron(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 
 
 @public
+@rounded_once
 def matrix_power(x: TensorLike, n: int, /) -> Tensor:
     """The product of n copies of square matrices; the identity for 0, powers of the inverse below.
 

@@ -13,10 +13,11 @@ from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType, TupleType
 from graphc.ops.comparison import where
-from graphc.ops.define import TensorLike, as_tensor, convert, define, float_operand, record
+from graphc.ops.define import TensorLike, as_tensor, define, float_operand, record
 from graphc.ops.layout import expand_dims, matrix_transpose, squeeze
 from graphc.ops.linalg import lapack
-from graphc.ops.linalg.parts import lower_part, require_square, stored_dtype, strictly_lower_part
+from graphc.ops.linalg.parts import lower_part, require_square, strictly_lower_part
+from graphc.ops.precision import rounded_once
 from graphc.ops.reductions import sum as reduce_sum
 from graphc.ops.structure import projections
 
@@ -257,6 +258,7 @@ SLOGDET = define(
 
 
 @public
+@rounded_once
 def slogdet(x: TensorLike, /) -> SlogdetResult:
     """The signs of the determinants of square matrices, and the logarithms of their absolute values.
 
@@ -265,6 +267,4 @@ def slogdet(x: TensorLike, /) -> SlogdetResult:
     Raises:
         ShapeError: the matrices are not square.
     """
-    given = as_tensor(x)
-    parts = projections(apply(SLOGDET, (float_operand(given),)))
-    return SlogdetResult(*(convert(part, stored_dtype(given)) for part in parts))
+    return SlogdetResult(*projections(apply(SLOGDET, (float_operand(x),))))

@@ -19,6 +19,7 @@ from graphc.ops.layout import expand_dims
 from graphc.ops.linalg import lapack
 from graphc.ops.linalg.factoring import Cotangents, define_factors, is_tall, not_unique, of_lower_triangle, results
 from graphc.ops.linalg.parts import from_diagonal, identity, leading, require_matrix, require_square
+from graphc.ops.precision import rounded_once
 from graphc.ops.structure import project, projections
 
 # --- eigenvalues ------------------------------------------------------------------------------------------------
@@ -64,6 +65,7 @@ EIGH = define_factors("eigh", _eigh_type, _eigh_vjp, lapack.eigh)
 
 
 @public
+@rounded_once
 def eigh(x: TensorLike, /) -> EighResult:
     """The eigenvalues of symmetric matrices in rising order, and orthonormal eigenvectors as columns.
 
@@ -156,6 +158,7 @@ SVD = define_factors("svd", _svd_type, _svd_vjp, lapack.svd)
 
 
 @public
+@rounded_once
 def svd(x: TensorLike, /, *, full_matrices: bool = True) -> SVDResult:
     """U and Vh with orthonormal columns and rows, and the singular values S in falling order: x = U @ diag(S) @ Vh.
 
