@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.errors import ArgumentError
 from graphc.ir import dims
+from graphc.ir.device import require_undecided
 from graphc.ir.dims import Dim
 from graphc.ir.dtype import COMPLEX, FLOAT, as_dtype, complex_dtype, float32, real_dtype
 from graphc.ir.opdef import Kind, Trait, public
@@ -397,26 +398,30 @@ def _frequencies(function: Callable[..., Any], n: int, d: float, dtype: Any) -> 
 
 
 @public
-def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None) -> Tensor:
+def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: None = None) -> Tensor:
     """The frequencies of the results of `fft`, in their order: 0, 1, …, -2, -1, divided by n · d.
 
     Args:
         n: points.
         d: the distance between two of them.
         dtype: float32 by default.
+        device: `None`.
     """
+    require_undecided(device)
     return _frequencies(np.fft.fftfreq, n, d, dtype)
 
 
 @public
-def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None) -> Tensor:
+def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: None = None) -> Tensor:
     """The frequencies of the results of `rfft`: 0, 1, …, n // 2, divided by n · d.
 
     Args:
         n: points.
         d: the distance between two of them.
         dtype: float32 by default.
+        device: `None`.
     """
+    require_undecided(device)
     return _frequencies(np.fft.rfftfreq, n, d, dtype)
 
 
