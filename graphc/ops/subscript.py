@@ -6,18 +6,20 @@ updates, which know one axis.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphc.ir import dims
+from graphc.ir.dims import Dim
 from graphc.ir.opdef import public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ops.arithmetic import add, multiply
 from graphc.ops.define import TensorLike, as_tensor
 from graphc.ops.gather import POSITIONS, TAKE
 from graphc.ops.index import Gather, Subscript, parse
-from graphc.ops.layout import permute_dims, reshape
+from graphc.ops.layout import expand_dims, permute_dims, reshape
 from graphc.ops.slicing import SLICE
-from graphc.ops.sources import dim_value
+from graphc.ops.sources import arange, dim_value
 
 
 @public
@@ -52,24 +54,33 @@ def sliced(x: Tensor, subscript: Subscript) -> Tensor:
 class Merged:
     """A slice with the axes that are indexed merged into one.
 
+    Axes between them are merged, too, with all their positions, if those are known and few: else they are moved out of
+    the way, which copies the slice.
+
     Attributes:
         tensor: the slice, such that.
         indices: along the merged axis.
         axis: the merged axis.
+        rank: how many axes the indices broadcast to; those of what is between follow.
     """
 
     def __init__(self, part: Tensor, subscript: Subscript) -> None:
         axes = [gather.axis for gather in subscript.gathers]
-        before = [axis for axis in range(axes[0]) if axis not in axes]
-        self._order = [*before, *axes, *(axis for axis in range(axes[0], part.ndim) if axis not in axes)]
+        run: Sequence[int] = range(axes[0], axes[-1] + 1)
+        between = [axis for axis in run if axis not in axes]
+        if not _are_few([part.shape[axis] for axis in between], part, subscript):
+            run, between = axes, []
+        before = list(range(axes[0]))
+        self._order = [*before, *run, *(axis for axis in range(axes[0], part.ndim) if axis not in run)]
         self._place = subscript.place
+        self.rank = max(gather.indices.ndim for gather in subscript.gathers)
         self.axis = len(before)
-        self.indices = _merged_indices(subscript)
+        self.indices = _merged_indices(subscript, between)
         permuted = permute_dims(part, self._order)
         self._unmerged = permuted.shape
-        count = dims.product(permuted.shape[self.axis : self.axis + len(axes)])
-        rest = permuted.shape[self.axis + len(axes) :]
-        self.tensor = reshape(permuted, (*permuted.shape[: self.axis], count, *rest))
+        stop = self.axis + len(run)
+        count = dims.product(permuted.shape[self.axis : stop])
+        self.tensor = reshape(permuted, (*permuted.shape[: self.axis], count, *permuted.shape[stop:]))
 
     def split(self, tensor: Tensor) -> Tensor:
         """What looks like `tensor` with the axes of the slice again."""
@@ -86,22 +97,38 @@ class Merged:
         return permute_dims(values, [order.index(axis) for axis in range(len(order))])
 
     def _result_order(self, rank: int) -> list[int]:
-        stop = self.axis + self.indices.ndim
+        stop = self.axis + self.rank
         others = [*range(self.axis), *range(stop, rank)]
         return [*others[: self._place], *range(self.axis, stop), *others[self._place :]]
 
 
-def _merged_indices(subscript: Subscript) -> Tensor:
+def _are_few(between: Sequence[Dim], part: Tensor, subscript: Subscript) -> bool:
+    """Whether the positions on some axes are known, and reading them one by one is less than copying all."""
+    result, whole = dims.product(subscript.shape), part.size
+    is_less = not (isinstance(result, int) and isinstance(whole, int)) or result < whole
+    return is_less and all(isinstance(size, int) for size in between)
+
+
+def _merged_indices(subscript: Subscript, between: Sequence[int]) -> Tensor:
     """The position along the merged axes; that of a single axis is checked by what reads there."""
     first, *others = subscript.gathers
     if not others:
         return first.indices
-    position = _position(first, subscript)
-    for gather in others:
-        size = subscript.sliced[gather.axis]
-        number = size if isinstance(size, int) else dim_value(size)
-        position = add(multiply(position, number), _position(gather, subscript))
+    places = {gather.axis: _in_front(_position(gather, subscript), len(between)) for gather in (first, *others)}
+    for behind, axis in enumerate(reversed(between)):
+        size = subscript.sliced[axis]
+        assert isinstance(size, int)
+        places[axis] = _in_front(arange(size), behind)
+    position, *rest = (places[axis] for axis in sorted(places))
+    for axis, place in zip(sorted(places)[1:], rest, strict=True):
+        size = subscript.sliced[axis]
+        position = add(multiply(position, size if isinstance(size, int) else dim_value(size)), place)
     return position
+
+
+def _in_front(position: Tensor, count: int) -> Tensor:
+    """Positions with so many axes of size 1 behind them."""
+    return expand_dims(position, tuple(range(-count, 0)))
 
 
 def _position(gather: Gather, subscript: Subscript) -> Tensor:

@@ -74,7 +74,7 @@ def _without_new_axes(subscript: Subscript, merged: Merged) -> dims.Shape:
     """The shape of x[index] without the axes that `None` adds."""
     axes = {gather.axis for gather in subscript.gathers}
     kept = [size for axis, size in enumerate(subscript.sliced) if axis not in axes]
-    return (*kept[: subscript.place], *merged.indices.shape, *kept[subscript.place :])
+    return (*kept[: subscript.place], *merged.indices.shape[: merged.rank], *kept[subscript.place :])
 
 
 def _in_dtype(value: TensorLike, x: Tensor) -> Tensor:
