@@ -66,6 +66,7 @@ COMPLEX = {
     "abs": Tolerance(4, 0, "the root of a sum of squares, scaled against overflow in one of several ways"),
     "divide": Tolerance(8, 0, "Smith's formula, or another that divides by |z|²: a product, a sum, a quotient more"),
     "multiply": _PRODUCT,
+    "outer": _PRODUCT,
     "sign": Tolerance(8, 0, "a quotient by the size"),
     "sqrt": Tolerance(4, 0, "the root of a size, and a quotient"),
     "square": _PRODUCT,

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from graphc.errors import ArgumentError, ShapeError
+from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ir.dims import Dim, Shape
-from graphc.ir.dtype import DType, bool_, int64
+from graphc.ir.dtype import NUMERIC, DType, bool_, int64, names
 from graphc.ir.opdef import OpDef, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ops.comparison import logical_or, where
@@ -86,6 +86,9 @@ def segment_prod(data: TensorLike, segment_ids: TensorLike, num_segments: Dim, /
 
 def _limits(dtype: DType) -> tuple[float, float]:
     """The least and the greatest number of a dtype."""
+    if dtype not in NUMERIC:
+        fix = "take gc.abs(x) or gc.real(x)"
+        raise DTypeError(f"{dtype} has no order", expected=names(NUMERIC), got=str(dtype), fix=fix)
     if dtype.kind == "float":
         return -math.inf, math.inf
     limits = np.iinfo(dtype.numpy)

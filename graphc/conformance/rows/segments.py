@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.conformance.table import LOOSE, MAX8, MIN8, D, E, Oracle, Row, S, floating, inf, nan
+from graphc.conformance.table import COMPLEX, LOOSE, MAX8, MIN8, D, E, Oracle, Row, S, floating, inf, nan
 from graphc.errors import ArgumentError, OutOfRangeError, ShapeError
 from graphc.ir.opdef import FUNCTIONS
 
@@ -60,7 +60,7 @@ ROWS = (
     _segment("segment_sum", by_segments(np.sum), E([[1, 2, 4], [1, -1, 1]], [0, 7], num=2),
              E([[100, 100], [0, 0]], [-56], "int8", num=1),
              E([[True, True], [0, 0]], [2, 0], "bool", gives="int64", num=2),
-             E([[inf, -inf], [0, 0]], [nan], num=1), tolerance="sum"),
+             E([[inf, -inf], [0, 0]], [nan], num=1), tolerance="sum", also=COMPLEX),
     _segment("segment_prod", by_segments(np.prod), E([[3, 0, 5], [0, 0, 0]], [0, 1], num=2),
              E([[16, 16], [0, 0]], [0], "uint8", num=1), tolerance="sum"),
     _segment("segment_max", by_segments(_largest), E([[1, 3, nan], [0, 0, 1]], [3, nan, -inf], num=3),
