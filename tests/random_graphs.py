@@ -572,6 +572,37 @@ def _update(g: _Growth) -> Tensor:
     return result
 
 
+def _running(g: _Growth) -> Tensor:
+    name = g.rng.choice(["sum", "sum", "prod", "max", "min", "logsumexp"])
+    x = g.float(1) if name == "logsumexp" else g.number(1)
+    options = {"include_initial": g.rng.random() < 0.5} if name in ("sum", "prod") else {}
+    result: Tensor = getattr(gc, f"cumulative_{name}")(x, axis=g.axis(x), **options)
+    return result
+
+
+def _order(g: _Growth) -> Tensor:
+    x = _filled(g, 1)
+    axis, descending = g.axis(x), g.rng.random() < 0.5
+    return g.rng.choice([
+        lambda: gc.sort(x, axis=axis, descending=descending),
+        lambda: gc.argsort(x, axis=axis, descending=descending),
+        lambda: gc.top_k(x, 1, axis=axis)[g.rng.randrange(2)],
+        lambda: gc.median(x, axis=axis),
+    ])()  # fmt: skip
+
+
+def _found(g: _Growth) -> Tensor:
+    """What is found in a few numbers: distinct ones, positions, members of segments."""
+    x = g.leaf(g.rng.choice(["int8", "int64", "float32"]), (5,))
+    return g.rng.choice([
+        lambda: g.rng.choice(gc.unique_all(x, size=4, fill_value=3)),
+        lambda: gc.nonzero(x, size=3, fill_value=-1)[0],
+        lambda: gc.isin(g.number(), x),
+        lambda: gc.segment_sum(x, _held(g, _positions(g, 3, 5)), 3),
+        lambda: gc.segment_max(x, _held(g, _positions(g, 3, 5)), 3),
+    ])()  # fmt: skip
+
+
 def _one_hot(g: _Growth) -> Tensor:
     x = g.pick(lambda node: node.dtype.kind in ("int", "uint"))
     return gc.one_hot(x if x is not None else g.leaf("int64"), 4)
@@ -597,6 +628,6 @@ _GRAMMAR: dict[Callable[[_Growth], Tensor], int] = {
     _unary: 8, _binary: 10, _comparison: 2, _logical: 2, _where: 2, _test: 1, _clip: 1, _astype: 2, _reduction: 6,
     _any_all: 1, _position: 1, _softmax: 2, _cross_entropy: 1, _matmul: 4, _reshape: 3, _permute: 2, _broadcast: 1,
     _join: 2, _index: 4, _pad: 1, _take: 2, _scatter: 1, _along: 1, _read: 2, _update: 2,
-    _one_hot: 1, _source: 2, _effect: 1,
+    _one_hot: 1, _source: 2, _effect: 1, _running: 2, _order: 2, _found: 1,
 }  # fmt: skip
 _CALLS, _WEIGHTS = list(_GRAMMAR), list(_GRAMMAR.values())
