@@ -212,7 +212,7 @@ def compile_graph(
     plan = make_plan(optimised, capabilities, graph.guards)
     plan_memory(plan, capabilities)
     clock.append(time.perf_counter())
-    foreign = _foreign_dtypes(plan, capabilities)
+    foreign = _foreign_dtypes(optimised if context.unfused is None else context.unfused, capabilities)
     reasons = [*foreign, *choice.backend.unsupported(plan, options)]
     if reasons:
         by_options = not foreign and not choice.backend.unsupported(plan, NO_WISHES)
@@ -229,9 +229,10 @@ def compile_graph(
     return CompiledPlan(graph, optimised, plan, program, choice, context, records, stages)
 
 
-def _foreign_dtypes(plan: Plan, capabilities: Capabilities) -> list[str]:
-    used = dict.fromkeys(slot.type.dtype for slot in plan.slots)
-    return [f"{dtype}: the backend neither stores it nor computes in it" for dtype in used if dtype not in capabilities.dtypes]
+def _foreign_dtypes(graph: Graph, capabilities: Capabilities) -> list[str]:
+    used = dict.fromkeys(kind.dtype for node in graph.nodes for kind in tuple_elements(node))
+    foreign = [dtype for dtype in used if dtype not in capabilities.dtypes]
+    return [f"{dtype}: the backend neither stores it nor computes in it" for dtype in foreign]
 
 
 def _require_feeds(graph: Graph) -> None:

@@ -9,6 +9,7 @@ import pytest
 import graphc as gc
 from graphc.autodiff import vjp
 from graphc.conformance.rows import ROWS
+from graphc.conformance.table import COMPLEX
 from graphc.conformance.tolerances import DIFFERENCES, SAME_GRADIENT, STEP, VALUES, assert_close, tolerance_for
 from graphc.conformance.values import operands, oracle_value, placeholders
 from graphc.errors import DTypeError, UnsupportedError
@@ -91,6 +92,21 @@ def test_parts_are_put_together_and_taken_apart_with_all_their_bits():
         assert_close(real, re, VALUES["exact"])
         assert_close(imag, im, VALUES["exact"])
         assert_close(size, np.array([inf, 0.0, inf, inf, 1.0]), VALUES["exact"])
+
+
+@pytest.mark.requires("jax")
+@pytest.mark.parametrize("dtype", COMPLEX)
+def test_sizes_and_branches_on_jax(dtype):
+    """XLA has NaN for the size of inf + nan i, and loses the side of the cut of −4 − 0 i."""
+    z = np.array([complex(inf, nan), complex(nan, -inf), complex(-4, 0.0), complex(-4, -0.0), 0, 3 + 4j], dtype)
+    (x,) = placeholders([z])
+    size, root, logarithm, angle = run([gc.abs(x), gc.sqrt(x), gc.log(x), gc.angle(x)], [x], [z], "jax")
+    assert size.tolist() == [inf, inf, 4, 4, 0, 5]
+    assert root[2:].tolist() == [2j, -2j, 0, 2 + 1j]
+    with np.errstate(all="ignore"):
+        expected = np.log(z).imag, np.angle(z)
+    for found, want in zip((logarithm.imag, angle), expected, strict=True):
+        np.testing.assert_allclose(found[2:], want[2:], rtol=1e-6)
 
 
 def test_angles():

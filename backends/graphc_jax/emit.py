@@ -44,7 +44,7 @@ UNARY = {
     "abs": "absolute", "bitwise_invert": "lax.bitwise_not", "ceil": "lax.ceil", "cos": "lax.cos", "erf": "lax.erf",
     "exp": "lax.exp", "expm1": "lax.expm1", "floor": "lax.floor", "isfinite": "is_finite", "log": "lax.log",
     "log1p": "log1p", "logical_not": "lax.bitwise_not", "negative": "lax.neg", "round": "round_half_even",
-    "rsqrt": "lax.rsqrt", "sigmoid": "lax.logistic", "sign": "sign", "sin": "lax.sin", "sqrt": "lax.sqrt",
+    "rsqrt": "lax.rsqrt", "sigmoid": "lax.logistic", "sign": "sign", "sin": "lax.sin", "sqrt": "square_root",
     "tanh": "lax.tanh", "trunc": "trunc", "acos": "lax.acos", "acosh": "lax.acosh", "asin": "lax.asin",
     "asinh": "lax.asinh", "atan": "lax.atan", "atanh": "atanh", "cbrt": "lax.cbrt", "cosh": "cosh", "exp2": "exp2",
     "sinh": "sinh", "tan": "lax.tan",

@@ -97,8 +97,18 @@ def plus_zero(jax: Any, x: Value) -> Value:
 
 
 def absolute(jax: Any, x: Value) -> Value:
-    """|x|; unsigned integers are what they are."""
-    return x if x.dtype.kind == "u" else jax.lax.abs(x)
+    """|x|; unsigned integers are what they are. That of a complex number is infinite if a part is, be the other NaN."""
+    if x.dtype.kind != "c":
+        return x if x.dtype.kind == "u" else jax.lax.abs(x)
+    return _choose(jax, is_infinite(jax, x), jax.lax.abs(x), math.inf)
+
+
+def square_root(jax: Any, x: Value) -> Value:
+    """That of a complex number with the sign of its imaginary part, which XLA loses of −0."""
+    root = jax.lax.sqrt(x)
+    if x.dtype.kind != "c":
+        return root
+    return jax.lax.complex(root.real, _with_sign(jax, jax.lax.abs(root.imag), x.imag))
 
 
 def narrowed(jax: Any, x: Value, dtype: str) -> Value:
@@ -380,8 +390,8 @@ KERNELS = linalg.KERNELS | {
     for function in (
         absolute, add_along_axis, all_of, array_function, check_numerics, floor_divide, is_finite, is_infinite, keep_if,
         matmul, narrowed, plus_zero, positions, power, remainder, round_half_even, scatter, scatter_add, scatter_add_if,
-        scatter_range, sign, slice_update, spread, take, take_along_axis, take_last, take_slice, top_k, total, trunc,
-        until_accepted,
+        scatter_range, sign, slice_update, spread, square_root, take, take_along_axis, take_last, take_slice, top_k,
+        total, trunc, until_accepted,
         *ELEMENTARY,
     )
 }  # fmt: skip
