@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphc.errors import ArgumentError
 
 
-def require_undecided(device: object, what: str = "device=") -> None:
+def require_undecided(device: object, what: str = "device=:") -> None:
     """Holds the device that somebody names to `None`, the only one that the array API's functions know here.
 
     Raises:

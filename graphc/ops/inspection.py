@@ -154,7 +154,7 @@ def finfo(type: Any, /) -> FloatInfo:
     if dtype.kind not in ("float", "complex"):
         raise DTypeError(
             f"finfo: {dtype} is no dtype of floats",
-            expected="float32 or float64",
+            expected="a float or complex dtype",
             got=str(dtype),
             fix="gc.iinfo is for integers",
         )

@@ -54,6 +54,9 @@ def broadcast_shapes(*shapes: Any) -> Shape:
     given = [as_shape(shape) for shape in shapes]
     try:
         return dims.broadcast(given) if given else ()
+    except ShapeError as error:
+        error.got = ", ".join(map(dims.shape_text, given))
+        raise
     finally:
         dims.take_guards(NO_ORIGINS)  # a tensor that is broadcast to the shape gets them anew
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import unknown_name
+from graphc.errors import ShapeError, unknown_name
 from graphc.ir.dims import Dim
 from graphc.ir.opdef import public
 from graphc.ir.tensor import Tensor
@@ -48,7 +48,11 @@ def pad(x: TensorLike, /, pad_width: Any, mode: str = "constant", *, constant_va
 
 def _positions(size: Dim, widths: tuple[int, int], mode: str) -> Any:
     """Which elements stand along an axis of the result. NumPy's functions record nodes where the size is symbolic."""
-    require_nonempty(size, f"pad: a border of the mode {mode!r} along an axis")
+    try:
+        require_nonempty(size, f"pad: a border of the mode {mode!r}")
+    except ShapeError as error:
+        error.got = "an axis of size 0"
+        raise
     before, after = widths
     if isinstance(size, int):
         return _FOLDED[mode](np.arange(-before, size + after), size)

@@ -106,8 +106,9 @@ def _up_to(x: Tensor, counts: Tensor, axis: int, length: Dim, fill: Tensor) -> T
 def _require_vector(given: Shape, size: Dim, axis: int) -> None:
     """Holds the numbers of repetitions to one per element; the guard of a symbolic size goes to the next node."""
     reason, fix = f"repeat: the numbers do not fit axis {axis}", "give a number per element; 0 leaves an element out"
-    if len(given) != 1:
-        raise ShapeError(reason, expected="an int, or a vector of them", got=dims.shape_text(given), fix=fix)
+    if len(given) != 1 or (isinstance(given[0] - size, int) and given[0] != size):
+        got = f"numbers of the shape {dims.shape_text(given)}"
+        raise ShapeError(reason, expected=f"an int, or a vector of {size}", got=got, fix=fix)
     dims.require_equal(given[0], size, reason, expected="as many as elements: {right}, not {left}", fix=fix)
 
 
