@@ -108,7 +108,7 @@ def _require_integers(entry: Tensor) -> Tensor:
             "a mask that is computed cannot index a tensor: how many elements it picks is known only when it runs",
             expected="integers, or a mask that is an array",
             got=repr(entry),
-            fix="choose elements in their places with gc.where(mask, x, y), and sum or average over those",
+            fix="gc.where(mask, x, y) keeps elements in their places; x[gc.nonzero(mask, size=n)] takes n of them",
         )
     if entry.dtype.kind not in ("int", "uint"):
         raise _no_index(repr(entry))
