@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from host_device import HostDevice
 
 import graphc as gc
 from graphc import philox, reference
@@ -18,6 +19,7 @@ from graphc.errors import ArgumentError, GraphMismatchError, NotDifferentiableEr
 from graphc.ir.key import structural_key
 from graphc.ops.random import rejection
 from graphc.session.session import Session
+from graphc_cupy import CupyBackend
 
 R = gc.random
 KEY = philox.key(2024)
@@ -205,8 +207,17 @@ def test_bits_do_not_depend_on_optimisation(exactness: str) -> None:
         assert np.array_equal(value, wanted)
 
 
-@pytest.mark.requires("jax")
-def test_what_is_exact_is_the_same_on_numpy_and_jax() -> None:
+ELSEWHERE = {"jax": lambda: "jax", "CUDA on the host": lambda: CupyBackend(HostDevice())}
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        pytest.param(name, marks=pytest.mark.requires(what))
+        for name, what in zip(ELSEWHERE, ("jax", "cxx"), strict=True)
+    ],
+)
+def test_what_is_exact_is_the_same_everywhere(backend: str) -> None:
     """Words, uniforms, and what is made of them by comparisons, integers and exact steps."""
     with gc.Graph():
         k = gc.placeholder("k", (2,), gc.uint32)
@@ -214,9 +225,11 @@ def test_what_is_exact_is_the_same_on_numpy_and_jax() -> None:
         R.bits((1001,), key=k), R.bits((501,), dtype="uint64", key=k), R.uniform((1001,), key=k),
         R.uniform((501,), dtype="float64", key=k), R.uniform((1001,), low=-1.0, high=1.0, key=k),
         R.bernoulli(0.3, (1001,), key=k), R.randint(-7, 93, (501,), key=k), R.randint(0, 2**40 + 11, (99,), key=k),
-        R.permutation(101, key=k), gc.nn.dropout(np.arange(1.0, 100.0), 0.25, key=k),
+        gc.nn.dropout(np.arange(1.0, 100.0), 0.25, key=k), R.fold_in(k, "name"), R.split(k, 3),
     ]  # fmt: skip
-    mine, other = (gc.compile(tensors, [k], backend=name)(K) for name in ("numpy", "jax"))
+    if backend == "jax":
+        tensors.append(R.permutation(101, key=k))
+    mine, other = (gc.compile(tensors, [k], backend=where)(K) for where in ("numpy", ELSEWHERE[backend]()))
     for number, (a, b) in enumerate(zip(mine, other, strict=True)):
         assert a.dtype == b.dtype, number
         assert a.tobytes() == b.tobytes(), number

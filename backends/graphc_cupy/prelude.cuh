@@ -124,6 +124,29 @@ template <class T> GC_DEVICE T gc_index_mod(T x, T y) {
 template <class T> GC_DEVICE T gc_index_min(T x, T y) { return x < y ? x : y; }
 template <class T> GC_DEVICE T gc_index_max(T x, T y) { return x < y ? y : x; }
 
+// --- random words: Philox4x32-10, as graphc/philox.py has it --------------------------------------------------------
+
+GC_DEVICE void gc_philox(unsigned k0, unsigned k1, unsigned long long number, unsigned use, unsigned* words) {
+    unsigned c0 = (unsigned)number, c1 = (unsigned)(number >> 32), c2 = 0, c3 = use;
+#pragma unroll
+    for (int round = 0; round < 10; ++round) {
+        const unsigned long long p0 = 0xD2511F53ull * c0, p1 = 0xCD9E8D57ull * c2;
+        c0 = (unsigned)(p1 >> 32) ^ c1 ^ k0;
+        c1 = (unsigned)p1;
+        c2 = (unsigned)(p0 >> 32) ^ c3 ^ k1;
+        c3 = (unsigned)p0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    words[0] = c0;
+    words[1] = c1;
+    words[2] = c2;
+    words[3] = c3;
+}
+GC_DEVICE double gc_unit(unsigned first, unsigned second) {  // a multiple of 2^-53 in [0, 1)
+    return ((double)(first >> 5) * 67108864.0 + (double)(second >> 6)) * (1.0 / 9007199254740992.0);
+}
+
 // --- C's functions of floats, one name for both widths -----------------------------------------------------------
 
 #define GC_FUNCTION(name, c_float, c_double)                              \

@@ -10,6 +10,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.opdef import OpDef
 from graphc.ir.types import TensorType
 from graphc.ops.fused import FUSED_OPS, reads_in_place
+from graphc.ops.random.streams import STREAMS
 from graphc.plan.data import Plan, Step
 
 from . import kernels
@@ -19,6 +20,7 @@ from .cuda_printer import print_kernel
 from .kernels import BLOCK
 from .lowered import WORD, Bound, Item, Lowered, LoweredStep, Print, PrintedStep
 from .products import FloatMatmul, IntegerMatmul
+from .random_steps import ChildKey, Stream
 
 
 class Copy(LoweredStep):
@@ -141,10 +143,12 @@ SCATTERS = ("add_along_axis", "scatter_add", "scatter_max", "scatter_min", "scat
 
 ROWS: dict[str, Callable[[Plan, Step, Code], Lowered]] = {
     "check_numerics": CheckNumerics,
+    "child_key": ChildKey,
     "copy": Copy,
     "fused": Fused,
     "fused_checked": Fused,
     "print": PrintValue,
+    **dict.fromkeys(STREAMS, Stream),
     **dict.fromkeys(SCATTERS, Scatter),
     "take_last": TakeLast,
 }
