@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from graphc.conformance.table import LOOSE, MAX8, D, E, Oracle, Row, S, accumulator, floating, inf, nan, one_of
+from graphc.conformance.table import MAX8, D, E, Oracle, Row, S, accumulator, floating, inf, nan, one_of
 from graphc.errors import DTypeError, ShapeError
 
-_DTYPES = ("float32", "float64", "int8", "uint8", "bool")
+_DTYPES = ("float32", "float64", "int8", "bool")
 _CALLS = (S((5,)), S((2, 3), axis=0), S((2, 4, 2), axis=-2), S((2, 0), axis=1), S((0, 3), axis=1), S((1,), axis=-1))
 
 
@@ -62,14 +62,14 @@ ROWS = (
              also=("complex64", "complex128"), domains=(D(-1.5, 1.5),)),
     _running("cumulative_max", extremes(np.max), E([[1, nan, 2]], [1, nan, nan]), E([[-inf, -inf]], [-inf, -inf]),
              E([[3, MAX8, 1]], [3, MAX8, MAX8], "int8"), E([[True]], DTypeError, "bool"),
-             dtypes=("float32", "float64", "int8", "uint64")),
+             dtypes=("float32", "int8", "uint64")),
     _running("cumulative_min", extremes(np.min), E([[1, nan, 0]], [1, nan, nan]),
              E([[inf, -inf, 0]], [inf, -inf, -inf]), E([[3, 255, 1]], [3, 3, 1], "uint8"),
-             dtypes=("float32", "float64", "int8", "uint64")),
+             dtypes=("float32", "int8", "uint64")),
     _running("cumulative_logsumexp", prefixes(logsumexp), E([[-inf, -inf, 0]], [-inf, -inf, 0.0]),
              E([[0, inf, -inf]], [0.0, inf, inf]), E([[1000, nan, 1]], [1000, nan, nan]),
              E([[1000, 1000]], [1000, 1000 + np.log(2)]), E([[-1000, -1000]], [-1000, -1000 + np.log(2)]),
-             dtypes=LOOSE, operand=floating, tolerance="softmax"),
+             dtypes=("float32", "float64", "uint8"), operand=floating, tolerance="softmax"),
     Row("linear_recurrence",
         (S((5,), (5,), axis=0, reverse=False), S((5,), (5,), axis=0, reverse=True),
          S((2, 3), (2, 3), axis=1, reverse=False), S((4, 2), (4, 2), axis=0, reverse=True),
