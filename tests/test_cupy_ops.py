@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from cupy_devices import COMPILED, GPU, backend_on
 from refusals import rows_that_run
-from test_jax_ops import GENERATED, SMOOTH, Case, E, edges, failing_edges, gradient_graphs, require_close
+from test_jax_ops import BY_INDICES, GENERATED, SMOOTH, Case, E, edges, failing_edges, gradient_graphs, require_close
 
 import graphc as gc
 from graphc.builder.graph import Graph, placeholder
@@ -77,7 +77,7 @@ def test_indices_of_every_dtype_at_the_limits(backend: CupyBackend, dtype: str) 
     limits = np.iinfo(dtype)
     with Graph():
         x, i = placeholder("x", (300,)), placeholder("i", (3,), dtype)
-        outputs = [gc.take(x, i), gc.scatter_add(x, i, 1.0)]
+        outputs = [use(x, i) for use in BY_INDICES]
     calls = [[gc.compile(output, [x, i], backend=each) for output in outputs] for each in ("numpy", backend)]
     array = np.arange(300, dtype=np.float32)
     for first in {0, 299, 300, -1, -300, -301, limits.min, limits.max}:

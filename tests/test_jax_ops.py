@@ -120,14 +120,23 @@ def test_errors_are_those_of_numpy(row: Any, edge: E, arrays: list[np.ndarray]) 
     assert messages[0] == messages[1]
 
 
+BY_INDICES: tuple[Callable[[gc.Tensor, gc.Tensor], gc.Tensor], ...] = (
+    gc.take,
+    lambda x, i: gc.scatter_add(x, i, 1.0),
+    gc.take_along_axis,
+    lambda x, i: gc.reshape(x, (300, 1))[i, [0, -1, 0]],
+    lambda x, i: x.at[i].set([1.0, 2.0, 3.0]),
+)
+
+
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "uint32", "int64", "uint64"])
 def test_indices_of_every_dtype_at_the_limits(dtype: str) -> None:
     """An axis that is longer than the dtype counts, and indices that are further out than other dtypes count."""
     limits = np.iinfo(dtype)
     with Graph():
         x, i = placeholder("x", (300,)), placeholder("i", (3,), dtype)
-        taken, added = gc.take(x, i), gc.scatter_add(x, i, 1.0)
-    calls = {name: gc.compile([taken, added], [x, i], backend=name) for name in ("numpy", "jax")}
+        outputs = [use(x, i) for use in BY_INDICES]
+    calls = {name: gc.compile(outputs, [x, i], backend=name) for name in ("numpy", "jax")}
     array = np.arange(300, dtype=np.float32)
     for first in {0, 299, 300, -1, -300, -301, limits.min, limits.max}:
         if not limits.min <= first <= limits.max:

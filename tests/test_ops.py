@@ -142,7 +142,10 @@ def test_every_integer_dtype_indexes(dtype, run):
     x, i = np.array([5.0, 6.0, 7.0]), np.array([2, 0], dtype)
     inputs = placeholders([x, i])
     outputs = [F["take"](*inputs), F["scatter_add"](inputs[0], inputs[1], 1.0), F["one_hot"](inputs[1], 3)]
-    taken, added, hot = run(inputs, outputs, [x, i])
+    outputs += [inputs[0][None][[0, -1], inputs[1]], inputs[0].at[inputs[1]].set([8.0, 9.0])]
+    taken, added, hot, read, updated = run(inputs, outputs, [x, i])
+    assert read.tolist() == [7, 5]
+    assert updated.tolist() == [9, 6, 8]
     assert taken.tolist() == [7, 5]
     assert added.tolist() == [6, 6, 8]
     assert hot.tolist() == [[0, 0, 1], [1, 0, 0]]
