@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from math import prod
 
+from graphc.ops.random.streams import limits
 from graphc.plan.data import Plan, Step
 
-from . import random_code
+from . import random_code, sampler_code
 from .code import Code
 from .kernels import BLOCK
 from .lowered import Bound, Item, LoweredStep
@@ -44,3 +46,41 @@ class ChildKey(LoweredStep):
         count = prod(self.shape(self.inputs[1], bound))
         pointers = [bound.pointer(index) for index in (*self.step.inputs, *self.step.outputs)]
         yield from self.launched(self.kernel, count, [*pointers, self.step.attrs["domain"], count], bound)
+
+
+class Truncated(LoweredStep):
+    """`random_truncated`: a thread per block, which makes two."""
+
+    def __init__(self, plan: Plan, step: Step, code: Code) -> None:
+        super().__init__(plan, step, code)
+        self.kernel = code.write(sampler_code.truncated())
+
+    def listing(self) -> list[str]:
+        return [f"{self.kernel}<<<one thread per 2 elements, {BLOCK}>>>"]
+
+    def bind(self, bound: Bound) -> Iterator[Item]:
+        size = prod(self.shape(self.outputs[0], bound))
+        pointers = [bound.pointer(index) for index in (*self.step.inputs, *self.step.outputs)]
+        *numbers, mirrored = limits(self.step.attrs["low"], self.step.attrs["high"])
+        words = [struct.unpack("<q", struct.pack("<d", number))[0] for number in numbers]
+        yield from self.launched(self.kernel, -(-size // 2), [*pointers, *words, int(mirrored), size], bound)
+
+
+class Sampler(LoweredStep):
+    """`random_gamma`, `random_poisson`."""
+
+    def __init__(self, plan: Plan, step: Step, code: Code) -> None:
+        super().__init__(plan, step, code)
+        self.kernel = code.write(_SAMPLERS[step.op.name]())
+
+    def listing(self) -> list[str]:
+        return [f"{self.kernel}<<<one thread per element, {BLOCK}>>>"]
+
+    def bind(self, bound: Bound) -> Iterator[Item]:
+        count = prod(self.shape(self.outputs[0], bound))
+        pointers = [bound.pointer(index) for index in (*self.step.inputs, *self.step.outputs)]
+        options = [int(value) for value in self.step.attrs.values()]
+        yield from self.launched(self.kernel, count, [*pointers, *options, count], bound)
+
+
+_SAMPLERS = {"random_gamma": sampler_code.gamma, "random_poisson": sampler_code.poisson}

@@ -10,6 +10,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.opdef import OpDef
 from graphc.ir.types import TensorType
 from graphc.ops.fused import FUSED_OPS, reads_in_place
+from graphc.ops.random.rejection import SAMPLERS
 from graphc.ops.random.streams import STREAMS
 from graphc.plan.data import Plan, Step
 
@@ -20,7 +21,7 @@ from .cuda_printer import print_kernel
 from .kernels import BLOCK
 from .lowered import WORD, Bound, Item, Lowered, LoweredStep, Print, PrintedStep
 from .products import FloatMatmul, IntegerMatmul
-from .random_steps import ChildKey, Stream
+from .random_steps import ChildKey, Sampler, Stream, Truncated
 
 
 class Copy(LoweredStep):
@@ -148,7 +149,9 @@ ROWS: dict[str, Callable[[Plan, Step, Code], Lowered]] = {
     "fused": Fused,
     "fused_checked": Fused,
     "print": PrintValue,
+    **dict.fromkeys(SAMPLERS, Sampler),
     **dict.fromkeys(STREAMS, Stream),
+    "random_truncated": Truncated,
     **dict.fromkeys(SCATTERS, Scatter),
     "take_last": TakeLast,
 }

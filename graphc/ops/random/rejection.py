@@ -130,10 +130,11 @@ GAMMA = _sampler_op(
 
 # --- Poisson --------------------------------------------------------------------------------------------------
 
-_LARGE = 10.0  # rate from which PTRS is defined
-_TERMS = 60  # a rate below 10 gives more with a probability below 2**-60
-_FACTORIALS = np.array([math.lgamma(k + 1.0) for k in range(16)])
-_MOST = 2.0**62  # beyond it a value might not be an int64
+LARGE = 10.0  # rate from which PTRS is defined
+TERMS = 60  # a rate below 10 gives more with a probability below 2**-60
+FACTORIALS = np.array([math.lgamma(k + 1.0) for k in range(16)])
+HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+MOST = 2.0**62  # beyond it a value might not be an int64
 
 
 def _log_factorial(xp: Any, k: Any) -> Any:
@@ -142,8 +143,8 @@ def _log_factorial(xp: Any, k: Any) -> Any:
     inverse = 1.0 / n
     square = inverse * inverse
     series = inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square / 1680.0)))
-    far = (n - 0.5) * xp.log(n) - n + 0.5 * math.log(2.0 * math.pi) + series
-    near = xp.take(xp.asarray(_FACTORIALS), xp.clip(k, 0.0, 15.0).astype(np.int64))
+    far = (n - 0.5) * xp.log(n) - n + HALF_LOG_TWO_PI + series
+    near = xp.take(xp.asarray(FACTORIALS), xp.clip(k, 0.0, 15.0).astype(np.int64))
     return xp.where(k < 16.0, near, far)
 
 
@@ -157,7 +158,7 @@ def _by_inversion(xp: Any, rate: Any, u: Any, repeat: Repeat) -> Any:
         return term, total + term, count
 
     first = xp.exp(-rate)
-    return repeat(1, _TERMS, step, (first, first, xp.zeros_like(first)))[2]
+    return repeat(1, TERMS, step, (first, first, xp.zeros_like(first)))[2]
 
 
 def _propose_poisson(xp: Any, key: Any, positions: Any, rate: Any, repeat: Repeat) -> tuple[Any, Any]:
@@ -165,8 +166,8 @@ def _propose_poisson(xp: Any, key: Any, positions: Any, rate: Any, repeat: Repea
     Mathematics and Economics 12, 1993), which accepts 3 of 4 proposals at least; below a rate of 10 by inversion.
     """
     u, v, w, _ = _uniforms(xp, key, positions)
-    large = rate >= _LARGE
-    mean = xp.where(large, xp.minimum(rate, _MOST), _LARGE)
+    large = rate >= LARGE
+    mean = xp.where(large, xp.minimum(rate, MOST), LARGE)
     b = 0.931 + 2.53 * xp.sqrt(mean)
     a = -0.059 + 0.02483 * b
     centred, v = u - 0.5, 1.0 - v
@@ -179,9 +180,9 @@ def _propose_poisson(xp: Any, key: Any, positions: Any, rate: Any, repeat: Repea
     scaled = xp.log(v) + xp.log(1.1239 + 1.1328 / (b - 3.4)) - xp.log(a / (us * us) + b)
     accepted = quick | (~hopeless & (scaled <= bound))
     if xp is np and large.all():
-        return xp.clip(k, 0.0, _MOST).astype(np.int64), accepted
+        return xp.clip(k, 0.0, MOST).astype(np.int64), accepted
     small = _by_inversion(xp, xp.where(large, 0.0, xp.maximum(rate, 0.0)), w, repeat)
-    value = xp.where(large, xp.clip(k, 0.0, _MOST), small)
+    value = xp.where(large, xp.clip(k, 0.0, MOST), small)
     strange = ~(rate >= 0.0)
     return xp.where(strange, -1.0, value).astype(np.int64), accepted | ~large
 

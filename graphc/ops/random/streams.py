@@ -153,12 +153,18 @@ def bits(shape: Any = (), *, dtype: Any = uint32, key: TensorLike | None = None)
 # --- normals within limits ------------------------------------------------------------------------------------
 
 
-def _truncated(xp: Any, key: Any, shape: tuple[int, ...], low: float, high: float) -> Any:
-    """By the quantile function, of uniforms that are never 0 or 1, in the half where small shares keep their digits."""
+def limits(low: float, high: float) -> tuple[float, float, float, float, bool]:
+    """The limits, the probabilities below them, and whether all that is mirrored: it is, for limits above 0."""
     mirrored = low > 0.0
     if mirrored:
         low, high = -high, -low
     below, above = (0.5 * math.erfc(-limit * math.sqrt(0.5)) for limit in (low, high))
+    return low, high, below, above, mirrored
+
+
+def _truncated(xp: Any, key: Any, shape: tuple[int, ...], low: float, high: float) -> Any:
+    """By the quantile function, of uniforms that are never 0 or 1, in the half where small shares keep their digits."""
+    low, high, below, above, mirrored = limits(low, high)
     u = _stream("uniform")(xp, key, shape, "float64")
     inside = xp.floor(u * 2.0**52) * 2.0**-52 + 2.0**-53
     share = xp.minimum(below + (above - below) * inside, 1.0 - 2.0**-53)  # 1 only by rounding
