@@ -13,7 +13,7 @@ from graphc.ir.dtype import FLOAT, float64
 from graphc.ir.opdef import Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ops.arithmetic import floor, round
-from graphc.ops.comparison import equal, isfinite, logical_and, where
+from graphc.ops.comparison import equal, isfinite, logical_and, logical_not, where
 from graphc.ops.define import TensorLike, convert, define, elementwise, float_operand, record
 from graphc.ops.precision import rounded_once
 from graphc.ops.special import polynomial
@@ -113,12 +113,7 @@ def _lgamma(xp: Any, x: Any) -> Any:
 
 
 LGAMMA = elementwise(
-    "lgamma",
-    1,
-    FLOAT,
-    (lambda ct, node: ct * digamma(node.inputs[0]),),
-    array_fn=_lgamma,
-    traits=[Trait.INEXACT],
+    "lgamma", 1, FLOAT, (lambda ct, node: ct * digamma(node.inputs[0]),), array_fn=_lgamma, traits=[Trait.INEXACT]
 )
 
 
@@ -191,14 +186,11 @@ def _digamma(xp: Any, x: Any) -> Any:
     return xp.astype(xp.where(pole, math.nan, found), x.dtype)
 
 
-DIGAMMA = elementwise(
-    "digamma",
-    1,
-    FLOAT,
-    (lambda ct, node: ct * polygamma(1, node.inputs[0]),),
-    array_fn=_digamma,
-    traits=[Trait.INEXACT],
-)
+def _digamma_vjp(ct: Tensor, node: Tensor) -> Tensor:
+    return ct * polygamma(1, node.inputs[0])
+
+
+DIGAMMA = elementwise("digamma", 1, FLOAT, (_digamma_vjp,), array_fn=_digamma, traits=[Trait.INEXACT])
 
 
 @public
@@ -236,7 +228,8 @@ def _zeta(s: int, x: Tensor) -> Tensor:
         factors.append(float(b * rising / math.factorial(2 * k)))
         rising *= (s + 2 * k - 1) * (s + 2 * k)
     series = polynomial(tuple(factors), square)
-    return total + _power(inverse, s - 1) * (1.0 / (s - 1) + inverse * (0.5 + inverse * series))
+    rest: Tensor = _power(inverse, s - 1) * (1.0 / (s - 1) + inverse * (0.5 + inverse * series))
+    return total + rest
 
 
 def _cotangent_derivative(n: int, c: Tensor) -> Tensor:
@@ -255,19 +248,25 @@ def _polygamma_parts(node: Tensor) -> Tensor:
     x = convert(given, float64)
     sign = 1.0 if n % 2 else -1.0
     below = x < 0
+    pole = logical_and(below, equal(floor(x), x))  # -inf, too, which becomes NaN
     found = sign * _zeta(n + 1, where(below, 1.0 - x, x)) * float(math.factorial(n))
-    cotangent = 1.0 / tan(math.pi * (x - stop_gradient(round(x))))
+    between = logical_and(below, logical_not(pole))
+    cotangent = 1.0 / tan(math.pi * where(between, x - stop_gradient(round(x)), 0.25))
     reflected = -sign * found - math.pi ** (n + 1) * _cotangent_derivative(n, cotangent)
-    pole = logical_and(logical_and(below, isfinite(x)), equal(floor(x), x))
-    found = where(pole, math.inf if n % 2 else math.nan, where(below, reflected, found))
+    at_pole = where(isfinite(x), math.inf, math.nan) if n % 2 else math.nan
+    found = where(pole, at_pole, where(below, reflected, found))
     return convert(found, node.dtype)
+
+
+def _polygamma_vjp(ct: Tensor, node: Tensor) -> Tensor:
+    return ct * apply(node.op, node.inputs, n=node.attrs["n"] + 1)
 
 
 POLYGAMMA = define(
     "polygamma",
     Kind.COMPOSITE,
     lambda types, attrs: types[0],
-    (lambda ct, node: ct * apply(POLYGAMMA, node.inputs, n=node.attrs["n"] + 1),),
+    (_polygamma_vjp,),
     dtypes=FLOAT,
     decompose=_polygamma_parts,
     traits=[Trait.INEXACT],
@@ -287,7 +286,7 @@ def polygamma(n: int, x: TensorLike, /) -> Tensor:
     Raises:
         ArgumentError: n is something else.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or not 0 <= n <= _HIGHEST:
+    if type(n) is not int or not 0 <= n <= _HIGHEST:
         raise ArgumentError(
             "polygamma takes the number of a derivative",
             expected=f"an int from 0 to {_HIGHEST}",
