@@ -261,6 +261,19 @@ def test_sizes_are_scalars_on_the_device(backend: CupyBackend) -> None:
         assert more == n + 1
 
 
+def test_numbers_in_a_row_are_on_the_device(backend: CupyBackend) -> None:
+    x = gc.placeholder("x", ("n", "n"))
+    n = x.shape[0]
+    outputs = [gc.arange(n), gc.arange(n, 0, -2) * 3, gc.triu(x, k=1), gc.pad(x, ((0, 0), (2, 1)), "reflect")]
+    call = gc.compile(outputs, [x], backend=backend)
+    for size in (4, 9):
+        array = normal(size, size)
+        bordered = np.pad(array, ((0, 0), (2, 1)), "reflect")
+        wanted = np.arange(size), np.arange(size, 0, -2) * 3, np.triu(array, 1), bordered
+        for got, expected in zip(call(array), wanted, strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
 def test_results_are_fresh_and_feeds_are_not_read_later(backend: CupyBackend) -> None:
     x = gc.placeholder("x", (4,))
     doubled = x * 2.0

@@ -105,12 +105,12 @@ def node_by_node(inputs: Sequence[Tensor], outputs: Sequence[Tensor], arrays: Se
 
 
 def as_a_whole(inputs: Sequence[Tensor], outputs: Sequence[Tensor], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """All nodes in one kernel. Large constants are parameters."""
+    """All nodes in one kernel. What is known but for the sizes, and is no number, are parameters."""
     sizes = reference.solve_sizes({node: array.shape for node, array in zip(inputs, arrays, strict=True)})
     graph = legal(outputs, inputs)
-    constants = [node for node in graph.nodes if node.op.name == "constant" and node.size != 1]
-    kernel = kernel_of([*inputs, *constants], graph.results, "row")
-    return interpret(kernel, [*arrays, *(node.attrs["value"] for node in constants)], sizes)
+    known = [node for node in graph.nodes if node.op.name == "iota" or (node.op.name == "constant" and node.size != 1)]
+    kernel = kernel_of([*inputs, *known], graph.results, "row")
+    return interpret(kernel, [*arrays, *reference.evaluate(known, {}, sizes)], sizes)
 
 
 def _has_kernels(row: Row) -> bool:

@@ -189,8 +189,9 @@ class BoundPlan:
         results_end = region.nbytes
         self._offsets.update(zip(plan.feeds, feed_offsets, strict=True))
         self._offsets.update(zip(results, result_offsets, strict=True))
-        scalars = _of_kind(plan, SlotKind.SIZE)
-        self._offsets.update({slot.index: region.place(slot.type.dtype.itemsize) for slot in scalars})
+        known = _of_kind(plan, SlotKind.SIZE)
+        fixed = [slot.index for slot in known]
+        self._offsets.update(zip(fixed, self._place(region, fixed), strict=True))
         self.initial_at = region.place(WORD * WORDS * len(self.checks))
         self._memory = allocate(device, region.nbytes)
         self.base = self._memory.ptr
@@ -200,7 +201,7 @@ class BoundPlan:
         self.result_staging = device.alloc_staging(results_end - self.status_at)
         self.feeds = self._views(self.feed_staging, plan.feeds, feed_offsets, self.feeds_at)
         self.results = self._views(self.result_staging, results, result_offsets, self.status_at)
-        self._upload_fixed(scalars)
+        self._upload_fixed(known)
         self.transposed: Mapping[int, int] = left_out(plan, self)
 
     def pointer(self, slot: int) -> int:
@@ -250,13 +251,13 @@ class BoundPlan:
             for kind, offset in zip(kinds, offsets, strict=True)
         ]
 
-    def _upload_fixed(self, scalars: Sequence[Slot]) -> None:
-        """What is the same at every call: sizes as scalars, and the words that checks begin with."""
-        pairs = [(self._pointers[slot.index], self._scalar(slot)) for slot in scalars]
+    def _upload_fixed(self, known: Sequence[Slot]) -> None:
+        """What is the same at every call: what follows from the sizes, and the words that checks begin with."""
+        pairs = [(self._pointers[slot.index], self._of_sizes(slot)) for slot in known]
         initial = np.asarray([check.initial for check in self.checks], np.int64)
         upload(self.device, [*pairs, (self.base + self.initial_at, initial)])
 
-    def _scalar(self, slot: Slot) -> np.ndarray:
+    def _of_sizes(self, slot: Slot) -> np.ndarray:
         assert slot.op is not None
         assert callable(slot.op.array_fn)
         array: np.ndarray = slot.op.array_fn(np, **reference.bind_attrs(slot.attrs, self.sizes))

@@ -98,6 +98,8 @@ class Source:
     def _make_name(self, slot: Slot) -> str:
         if slot.kind in (SlotKind.FEED, SlotKind.STATE):
             return self._new_name(f"{slot.kind.value}_{slot.name}")
+        if slot.op is not None and slot.op.name == "iota":
+            return f"lax.iota('int64', {self._dim(slot.attrs['size'])})"
         if slot.kind is SlotKind.SIZE:
             return f"{slot.type.dtype}({self._dim(slot.attrs['dim'])})"
         if slot.kind is not SlotKind.CONSTANT:

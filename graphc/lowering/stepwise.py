@@ -161,10 +161,10 @@ class StepwiseProgram:
 
 
 def _number(slot: Any, sizes: Mapping[str, int]) -> np.ndarray:
-    """A constant, or a size as a scalar."""
+    """A constant, or what follows from the sizes alone."""
     if slot.kind is SlotKind.CONSTANT:
         return np.asarray(slot.value)
-    return np.asarray(bind_attrs(slot.attrs, sizes)["dim"], slot.type.dtype.numpy)
+    return np.asarray(slot.op.array_fn(np, **bind_attrs(slot.attrs, sizes)), slot.type.dtype.numpy)
 
 
 def _commit(pairs: Sequence[tuple[list[Value], Value]], committed: Callable[[], object] | None) -> None:

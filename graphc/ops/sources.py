@@ -13,7 +13,7 @@ from graphc.ir import dims
 from graphc.ir.device import require_copy_allowed, require_undecided
 from graphc.ir.dims import Dim
 from graphc.ir.dtype import DType, as_dtype, float32, int64
-from graphc.ir.opdef import FUNCTIONS, Kind, public
+from graphc.ir.opdef import Kind, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
 from graphc.ops.define import TensorLike, as_shape, as_tensor, constant_node, convert, define
@@ -56,6 +56,14 @@ def dim_value(dim: Dim, dtype: Any = int64) -> Tensor:
     if isinstance(size, dims.Poly):
         return apply(DIM_VALUE, (), dim=size, dtype=dtype)
     return constant_node(np.asarray(size, dtype.numpy))
+
+
+def _iota_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
+    return TensorType(int64, (attrs["size"],))
+
+
+IOTA = define("iota", Kind.SOURCE, _iota_type, (), array_fn=lambda xp, size: xp.arange(size, dtype=xp.int64))
+"""0, 1, … size - 1: like `dim_value`, known when sizes are bound."""
 
 
 @public
@@ -194,7 +202,7 @@ def arange(
 
 
 def _between_sizes(start: Any, stop: Any, step: Any, dtype: DType) -> Tensor:
-    """Whole numbers from a size or up to one: a running sum of ones, whose length is a formula."""
+    """Whole numbers from a size or up to one."""
     if not all(isinstance(value, (dims.Poly, int, np.integer)) for value in (start, stop)) or not _is_step(step):
         raise ArgumentError(
             "arange: these are no limits",
@@ -204,8 +212,10 @@ def _between_sizes(start: Any, stop: Any, step: Any, dtype: DType) -> Tensor:
         )
     span = stop - start if step > 0 else start - stop
     count = dims.maximum(dims.floordiv(span + (abs(step) - 1), abs(step)), 0)
-    places = FUNCTIONS["cumulative_sum"](ones((count,), dtype=int64)) - 1
-    return convert(places * int(step) + dim_value(start), dtype)
+    places = apply(IOTA, (), size=count)
+    if step != 1 or start != 0:
+        places = places * int(step) + dim_value(start)
+    return convert(places, dtype)
 
 
 def _is_step(step: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphc.conformance.table import NUMBERS, ONE, E, Row, S, inf, layout, made, nan
+from graphc.conformance.table import NUMBERS, ONE, E, Row, S, inf, layout, made, nan, one_of
 from graphc.errors import DTypeError, GraphcError, ShapeError
 from graphc.ir.opdef import FUNCTIONS
 
@@ -22,6 +22,8 @@ ROWS = (
     made("dim_value", (), None, E([], 7, gives="int64", dim=7),
          E([], 7.0, gives="float32", dim=7, dtype="float32"), call=lambda dim,
          dtype="int64": FUNCTIONS["dim_value"](dim, dtype)),
+    made("iota", (), None, E([], [0, 1, 2], gives="int64", size=3), E([], [], gives="int64", size=0),
+         call=one_of("iota", None)),
     layout("asarray", np.copy, ONE[:3], E([], [1, 2], gives="int64", value=[1, 2]),
            E([], [1, 2.5], gives="float32", value=[1, 2.5]),
            E([], 2.5, gives="float32", value=np.float64(2.5)), E([], 3, gives="int8", value=np.int8(3)),
