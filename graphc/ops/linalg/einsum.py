@@ -73,7 +73,12 @@ def einsum(subscripts: str, /, *operands: TensorLike) -> Tensor:
 def _parsed(subscripts: str, count: int) -> tuple[list[str], str | None]:
     """The part of each operand, and that of the result if it is given."""
     if not isinstance(subscripts, str):
-        raise ArgumentError("einsum: the subscripts come first, as a text", expected=_FORM, got=repr(subscripts))
+        raise ArgumentError(
+            "einsum: the subscripts come first, as a text",
+            expected=_FORM,
+            got=repr(subscripts),
+            fix='einsum("ij,jk->ik", x, y)',
+        )
     text = subscripts.replace(" ", "")
     left, arrow, output = text.partition("->")
     inputs = left.split(",")

@@ -31,7 +31,8 @@ def require_matrix(operand: TensorType, name: str) -> None:
         DTypeError, ShapeError: it is something else.
     """
     if operand.dtype not in FLOAT:
-        raise DTypeError(f"{name} does not take {operand.dtype}", expected=names(FLOAT))
+        fix = "convert with .astype first"
+        raise DTypeError(f"{name} does not take {operand.dtype}", expected=names(FLOAT), fix=fix)
     if operand.ndim < 2:
         raise ShapeError(
             f"{name} takes matrices or stacks of them",

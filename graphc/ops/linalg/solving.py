@@ -37,7 +37,11 @@ def _solve_type(name: str) -> Callable[[tuple[TensorType, ...], Mapping[str, Any
         matrix, right = types
         require_square(matrix, name)
         if right.ndim < 2:
-            raise ShapeError(f"{name}: the right-hand side holds no columns", expected="at least two axes")
+            raise ShapeError(
+                f"{name}: the right-hand side holds no columns",
+                expected="a vector, or columns in the last axis",
+                fix="make a number a vector with gc.reshape(b, (1,))",
+            )
         dims.require_equal(
             matrix.shape[-1],
             right.shape[-2],
