@@ -4,6 +4,6 @@ from . import gradients, indexing, matrices, names, order, randomness, running, 
 from .model import MARK, MISTAKES, Mistake, Model, X, Y
 
 __all__ = [
-    "MARK", "MISTAKES", "Mistake", "Model", "X", "Y", "gradients", "indexing", "matrices", "names", "order", "randomness",
-    "running", "shapes", "standard", "state", "values",
+    "MARK", "MISTAKES", "Mistake", "Model", "X", "Y", "gradients", "indexing", "matrices", "names", "order",
+    "randomness", "running", "shapes", "standard", "state", "values",
 ]  # fmt: skip
