@@ -11,6 +11,7 @@ from graphc.ir.tensor import Tensor, apply
 from graphc.ops.comparison import where
 from graphc.ops.define import TensorLike, as_shape, convert, float_operand, normalise_axis
 from graphc.ops.layout import permute_dims
+from graphc.ops.precision import rounded_once
 from graphc.ops.random.continuous import standard_gumbel
 from graphc.ops.random.integers import integer_dtype
 from graphc.ops.random.keys import drawn_from
@@ -96,6 +97,7 @@ def poisson(rate: TensorLike, shape: Any = None, *, dtype: Any = int64, key: Ten
 
 
 @public_function
+@rounded_once
 def dropout(x: TensorLike, rate: float, *, key: TensorLike | None = None) -> Tensor:
     """Elements become 0 with the probability `rate`; the others are divided by 1 - rate, so that the mean stays.
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.ir.dtype import float64
+from graphc.ir.dtype import DType, float32, float64
 from graphc.ir.tensor import Tensor, apply
-from graphc.ops.define import TensorLike, convert, float_operand
+from graphc.ops.define import TensorLike, common_dtype, convert, float_operand
 from graphc.ops.exponential import sigmoid
 from graphc.ops.random.keys import drawn_from, split
 from graphc.ops.random.parameters import full_size, given, moved, number, part, require_scale, result_shape
 from graphc.ops.random.public import public
 from graphc.ops.random.rejection import GAMMA
 from graphc.ops.random.streams import float_dtype
+
+
+def _common(*values: TensorLike) -> DType:
+    """The dtype of parameters, in which numbers are drawn unless another one is asked for."""
+    found = common_dtype(values)[1]
+    return found if found.kind == "float" else float32
 
 
 @public
@@ -43,7 +49,7 @@ def gamma(
     number(a, "gc.random.gamma: a", "a positive number", 5e-324)
     require_scale("gc.random.gamma: scale", scale)
     node = float_operand(a)
-    found = float_dtype(node.dtype if dtype is None else dtype, "gc.random.gamma")
+    found = float_dtype(_common(a) if dtype is None else dtype, "gc.random.gamma")
     sizes = result_shape(shape, node)
     factor = part(scale, 1.0, found, sizes)
     wide = full_size(node, float64, sizes)
@@ -72,8 +78,7 @@ def beta(
     for name, value in (("a", a), ("b", b)):
         number(value, f"gc.random.beta: {name}", "a positive number", 5e-324)
     first, second = float_operand(a), float_operand(b)
-    common = float64 if float64 in (first.dtype, second.dtype) else first.dtype
-    found = float_dtype(common if dtype is None else dtype, "gc.random.beta")
+    found = float_dtype(_common(a, b) if dtype is None else dtype, "gc.random.beta")
     sizes = result_shape(shape, first, second)
     parts = [full_size(node, float64, sizes) for node in (first, second)]
     sources = split(drawn_from(key, "beta", *parts))
