@@ -284,6 +284,24 @@ def test_the_rate_zero_draws_nothing() -> None:
     assert gc.nn.dropout(x, 0.0) is x
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_what_is_stored_in_16_bits_is_drawn_in_more_and_rounded_once(dtype: str) -> None:
+    wide = gc.asarray([0.5, 2.0, 30.0])
+    low = wide.astype(dtype)
+    pairs = [
+        (R.normal((9,), dtype=dtype, key=KEY), R.normal((9,), dtype="float64", key=KEY)),
+        (R.exponential((9,), dtype=dtype, key=KEY), R.exponential((9,), dtype="float64", key=KEY)),
+        (R.gamma(low, key=KEY), R.gamma(wide, dtype="float64", key=KEY)),
+        (gc.nn.dropout(low, 0.25, key=KEY), gc.nn.dropout(wide, 0.25, key=KEY)),
+    ]
+    for stored, exact in pairs:
+        assert stored.dtype.name == dtype
+        value, expected = drawn([stored, exact])
+        assert np.array_equal(value, expected.astype(value.dtype))
+    uniform = drawn(R.uniform((99,), dtype=dtype, key=KEY))
+    assert np.array_equal(uniform, philox.uniform(KEY, (99,), uniform.dtype))
+
+
 # --- gradients --------------------------------------------------------------------------------------------------
 
 

@@ -49,7 +49,8 @@ class Graph:
     Attributes:
         name: see there.
         placeholders, variables: by name, in the order in which they were recorded.
-        names: everything that can be fetched or fed by name: placeholders, variables, named constants.
+        names: everything that can be fetched or fed by name: placeholders, variables, named constants; and the keys of
+            random ops that are given none, which cannot be fed.
         symbols: the names of the symbolic sizes of its placeholders.
     """
 
