@@ -33,6 +33,32 @@ def log1p(jax: Any, x: Value) -> Value:
     return lax.select(near, small - (half - s * (half + series)), lax.log(1.0 + x))
 
 
+def log(jax: Any, x: Value) -> Value:
+    """Of complex numbers by `log1p` where the size is near 1: XLA's in complex128 is 70 units off."""
+    lax = jax.lax
+    if x.dtype.kind != "c":
+        return lax.log(x)
+    size, first, second = lax.abs(x), lax.abs(x.real), lax.abs(x.imag)
+    near = (size > 0.5) & (size < 2.0)
+    large, small = (lax.select(near, side(first, second), lax.full_like(size, 1)) for side in (lax.max, lax.min))
+    squared = (large - 1.0) * (large + 1.0) + small * small
+    return lax.complex(lax.select(near, 0.5 * log1p(jax, squared), lax.log(size)), lax.atan2(x.imag, x.real))
+
+
+def log2(jax: Any, x: Value) -> Value:
+    """Of complex numbers by `log`."""
+    return _scaled(jax, log(jax, x), 1.0 / math.log(2.0)) if x.dtype.kind == "c" else jax.numpy.log2(x)
+
+
+def log10(jax: Any, x: Value) -> Value:
+    """Of complex numbers by `log`."""
+    return _scaled(jax, log(jax, x), 1.0 / math.log(10.0)) if x.dtype.kind == "c" else jax.numpy.log10(x)
+
+
+def _scaled(jax: Any, x: Value, factor: float) -> Value:
+    return jax.lax.complex(x.real * factor, x.imag * factor)
+
+
 def atanh(jax: Any, x: Value) -> Value:
     """By log1p(2x / (1 - x)) / 2, of |x|."""
     lax = jax.lax
@@ -91,5 +117,5 @@ def _half_exp(jax: Any, size: Value) -> Value:
     return jax.lax.select(size < 2.0, 0.5 * jax.lax.exp(size), (0.5 * math.e) * jax.lax.exp(size - 1.0))
 
 
-ELEMENTARY = (atanh, cosh, exp2, log1p, sinh)
+ELEMENTARY = (atanh, cosh, exp2, log, log1p, log2, log10, sinh)
 """For the table of `kernels`."""

@@ -42,7 +42,8 @@ Row = Callable[[Step, Operands], str]
 
 UNARY = {
     "abs": "absolute", "bitwise_invert": "lax.bitwise_not", "ceil": "lax.ceil", "cos": "lax.cos", "erf": "lax.erf",
-    "exp": "lax.exp", "expm1": "lax.expm1", "floor": "lax.floor", "isfinite": "is_finite", "log": "lax.log",
+    "exp": "lax.exp", "expm1": "lax.expm1", "floor": "lax.floor", "isfinite": "is_finite", "log": "log",
+    "log2": "log2", "log10": "log10",
     "log1p": "log1p", "logical_not": "lax.bitwise_not", "negative": "lax.neg", "round": "round_half_even",
     "rsqrt": "lax.rsqrt", "sigmoid": "lax.logistic", "sign": "sign", "sin": "lax.sin", "sqrt": "square_root",
     "tanh": "lax.tanh", "trunc": "trunc", "acos": "lax.acos", "acosh": "lax.acosh", "asin": "lax.asin",

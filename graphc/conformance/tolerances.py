@@ -62,10 +62,12 @@ EXCEPTIONS = {"jax": Exceptions(XLA, flushes_subnormals=True)}
 """By backend. One that is not here has none."""
 
 _PRODUCT = Tolerance(4, 0, "two products and their sum in each part, measured against the size of the number")
+_QUOTIENT = Tolerance(8, 0, "Smith's formula, or another that divides by |z|²: a product, a sum, a quotient more")
 COMPLEX = {
     "abs": Tolerance(4, 0, "the root of a sum of squares, scaled against overflow in one of several ways"),
-    "divide": Tolerance(8, 0, "Smith's formula, or another that divides by |z|²: a product, a sum, a quotient more"),
+    "divide": _QUOTIENT,
     "multiply": _PRODUCT,
+    "reciprocal": _QUOTIENT,
     "outer": _PRODUCT,
     "sign": Tolerance(8, 0, "a quotient by the size"),
     "sqrt": Tolerance(4, 0, "the root of a size, and a quotient"),

@@ -63,7 +63,7 @@ def _rsqrt(xp: Any, x: Any) -> Any:
 
 
 RSQRT = elementwise(
-    "rsqrt", 1, FLOAT, (lambda ct, node: ct * -0.5 * node / node.inputs[0],), array_fn=_rsqrt, traits=_INEXACT
+    "rsqrt", 1, INEXACT, (lambda ct, node: ct * -0.5 * node / node.inputs[0],), array_fn=_rsqrt, traits=_INEXACT
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from graphc.ir.dtype import FLOAT
+from graphc.ir.dtype import FLOAT, INEXACT
 from graphc.ir.opdef import Trait, public
 from graphc.ir.tensor import Tensor
 from graphc.ops.comparison import where
@@ -23,7 +23,7 @@ def exp2(x: TensorLike, /) -> Tensor:
     return record(EXP2, x)
 
 
-LOG2 = elementwise("log2", 1, FLOAT, (lambda ct, node: ct / (node.inputs[0] * math.log(2.0)),), traits=_INEXACT)
+LOG2 = elementwise("log2", 1, INEXACT, (lambda ct, node: ct / (node.inputs[0] * math.log(2.0)),), traits=_INEXACT)
 
 
 @public
@@ -32,7 +32,7 @@ def log2(x: TensorLike, /) -> Tensor:
     return record(LOG2, x)
 
 
-LOG10 = elementwise("log10", 1, FLOAT, (lambda ct, node: ct / (node.inputs[0] * math.log(10.0)),), traits=_INEXACT)
+LOG10 = elementwise("log10", 1, INEXACT, (lambda ct, node: ct / (node.inputs[0] * math.log(10.0)),), traits=_INEXACT)
 
 
 @public

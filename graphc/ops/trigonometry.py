@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from graphc.ir.dtype import FLOAT
+from graphc.ir.dtype import FLOAT, INEXACT
 from graphc.ir.opdef import Trait, public
 from graphc.ir.tensor import Tensor
 from graphc.ops.arithmetic import multiply
@@ -14,7 +14,7 @@ from graphc.ops.powers import hypot
 
 _INEXACT = (Trait.INEXACT,)
 
-TAN = elementwise("tan", 1, FLOAT, (lambda ct, node: ct * (1.0 + node * node),), traits=_INEXACT)
+TAN = elementwise("tan", 1, INEXACT, (lambda ct, node: ct * (1.0 + node * node),), traits=_INEXACT)
 
 
 @public
@@ -29,7 +29,7 @@ def _arc_slope(x: Tensor) -> Tensor:
 
 
 ASIN = elementwise(
-    "asin", 1, FLOAT, (lambda ct, node: ct * _arc_slope(node.inputs[0]),), array_fn="arcsin", traits=_INEXACT
+    "asin", 1, INEXACT, (lambda ct, node: ct * _arc_slope(node.inputs[0]),), array_fn="arcsin", traits=_INEXACT
 )
 
 
@@ -40,7 +40,7 @@ def asin(x: TensorLike, /) -> Tensor:
 
 
 ACOS = elementwise(
-    "acos", 1, FLOAT, (lambda ct, node: -(ct * _arc_slope(node.inputs[0])),), array_fn="arccos", traits=_INEXACT
+    "acos", 1, INEXACT, (lambda ct, node: -(ct * _arc_slope(node.inputs[0])),), array_fn="arccos", traits=_INEXACT
 )
 
 
@@ -53,7 +53,7 @@ def acos(x: TensorLike, /) -> Tensor:
 ATAN = elementwise(
     "atan",
     1,
-    FLOAT,
+    INEXACT,
     (lambda ct, node: ct / (1.0 + node.inputs[0] * node.inputs[0]),),
     array_fn="arctan",
     traits=_INEXACT,
@@ -94,7 +94,7 @@ def atan2(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     return record(ATAN2, x1, x2)
 
 
-SINH = elementwise("sinh", 1, FLOAT, (lambda ct, node: ct * cosh(node.inputs[0]),), traits=_INEXACT)
+SINH = elementwise("sinh", 1, INEXACT, (lambda ct, node: ct * cosh(node.inputs[0]),), traits=_INEXACT)
 
 
 @public
@@ -103,7 +103,7 @@ def sinh(x: TensorLike, /) -> Tensor:
     return record(SINH, x)
 
 
-COSH = elementwise("cosh", 1, FLOAT, (lambda ct, node: ct * sinh(node.inputs[0]),), traits=_INEXACT)
+COSH = elementwise("cosh", 1, INEXACT, (lambda ct, node: ct * sinh(node.inputs[0]),), traits=_INEXACT)
 
 
 @public
@@ -112,8 +112,13 @@ def cosh(x: TensorLike, /) -> Tensor:
     return record(COSH, x)
 
 
+def _asinh_slope(x: Tensor) -> Tensor:
+    """sqrt(1 + x²), without overflow of real numbers."""
+    return sqrt(x * x + 1.0) if x.dtype.kind == "complex" else hypot(x, 1.0)
+
+
 ASINH = elementwise(
-    "asinh", 1, FLOAT, (lambda ct, node: ct / hypot(node.inputs[0], 1.0),), array_fn="arcsinh", traits=_INEXACT
+    "asinh", 1, INEXACT, (lambda ct, node: ct / _asinh_slope(node.inputs[0]),), array_fn="arcsinh", traits=_INEXACT
 )
 
 
@@ -126,7 +131,7 @@ def asinh(x: TensorLike, /) -> Tensor:
 ACOSH = elementwise(
     "acosh",
     1,
-    FLOAT,
+    INEXACT,
     (lambda ct, node: ct / (sqrt(node.inputs[0] - 1.0) * sqrt(node.inputs[0] + 1.0)),),
     array_fn="arccosh",
     traits=_INEXACT,
@@ -142,7 +147,7 @@ def acosh(x: TensorLike, /) -> Tensor:
 ATANH = elementwise(
     "atanh",
     1,
-    FLOAT,
+    INEXACT,
     (lambda ct, node: ct / ((1.0 - node.inputs[0]) * (1.0 + node.inputs[0])),),
     array_fn="arctanh",
     traits=_INEXACT,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.conformance.table import (
+    COMPLEX,
     FLOATS,
     INTS,
     LOOSE,
@@ -48,7 +49,7 @@ LARGEST32, LARGEST64 = (float(np.finfo(kind).max) for kind in FLOATS)
 
 ROWS = (
     unary("reciprocal", lambda x: 1 / x, E([[0.0, -0.0, inf, -inf, nan, 4]], [inf, -inf, 0.0, -0.0, nan, 0.25]),
-          tolerance="exact", domains=(D(0.4, 3),)),
+          tolerance="exact", domains=(D(0.4, 3),), also=COMPLEX),
     Row("copysign", TWO, np.copysign,
         (E([[1, -0.0, inf, 3, nan], [-0.0, 2, -inf, 0.0, 1]], [-1, 0.0, -inf, 3, nan]),),
         dtypes=LOOSE, operand=floating, gradient=(0,)),

@@ -10,6 +10,7 @@ import numpy as np
 
 from graphc.conformance import loops
 from graphc.conformance.table import (
+    COMPLEX,
     FLOATS,
     LOOSE,
     D,
@@ -22,6 +23,7 @@ from graphc.conformance.table import (
     layout,
     nan,
     one_of,
+    real,
 )
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ir.opdef import FUNCTIONS as F
@@ -225,7 +227,7 @@ _NORMS = (
         (E([[3.0, 0, -4]], 2, ord=0), E([[3.0, -4]], 5), E([[0.0, 0]], 0), E([[nan, 1.0]], nan), E([[inf, 1.0]], inf),
          E([[nan, 1.0]], nan, ord=inf), E([[]], 0), E([[]], ShapeError, ord=inf), E([[1.0]], ShapeError, axis=1),
          E([[1.0]], ArgumentError, ord="fro"), E([[3, 4]], 5, "int32", gives="float32")),
-        dtypes=LOOSE, operand=floating, tolerance="sum", gradient=(0,)),
+        dtypes=LOOSE, operand=floating, tolerance="sum", gradient=(0,), also=COMPLEX, result=real),
     Row("matrix_norm", (S((2, 3), ord="nuc"), S((2, 3)), S((2, 2, 3), ord=1), S((3, 2), ord=-1, keepdims=True),
         S((2, 3), ord=inf), S((2, 3), ord=-inf), S((2, 3), ord=2, keepdims=True), S((2, 2), ord=-2)),
         _matrix_norm_oracle,
@@ -243,7 +245,7 @@ _PRODUCTS = (
     Row("trace", (S((3, 3)), S((2, 3, 4), offset=1), S((3, 2), offset=-1), S((0, 3))),
         lambda x, offset=0: np.linalg.trace(x, offset=offset), (E([[1.0]], ShapeError), E([[[100, 0], [0, 100]]], 200,
         "int8"), E([[[True]]], 1, "bool", gives="int64")),
-        dtypes=FEW, result=accumulator, tolerance="sum", gradient=(0,)),
+        dtypes=FEW, result=accumulator, tolerance="sum", gradient=(0,), also=COMPLEX),
     Row("tensordot", (S((2, 3), (3, 4), axes=1), S((2, 3, 4), (3, 4, 2)), S((2,), (3,), axes=0),
         S((2, 3, 4), (4, 2, 3), axes=((0, 2), (1, 0))), S((2, 3), (3, 2), axes=((-1,), (0,))),
          S((2, 0), (0, 3), axes=1)),
@@ -256,9 +258,9 @@ _PRODUCTS = (
         np.vecdot,
         (E([[1.0, 2], [3.0]], ShapeError), E([[1.0, 2], [1.0]], ShapeError), E([1.0, [1.0]], ShapeError),
          E([[100], [2]], -56, "int8")),
-        dtypes=FEW, tolerance="sum", gradient=(0, 1)),
+        dtypes=FEW, tolerance="sum", gradient=(0, 1), also=COMPLEX),
     Row("outer", (S((2,), (3,)), S((1,), (2,)), S((0,), (2,))), np.outer,
-        (E([1.0, [1.0]], ShapeError), E([[100], [2]], [[-56]], "int8")), dtypes=FEW, gradient=(0, 1)),
+        (E([1.0, [1.0]], ShapeError), E([[100], [2]], [[-56]], "int8")), dtypes=FEW, gradient=(0, 1), also=COMPLEX),
     Row("cross", (S((3,), (3,)), S((2, 3), (3,)), S((3, 2), (3, 2), axis=0), S((2, 1, 3), (4, 3))), np.linalg.cross,
         (E([[1.0, 0, 0], [0.0, 1, 0]], [0, 0, 1]), E([[1.0, 2], [1.0, 2]], ShapeError), E([[1, 0, 0], [0, 1, 0]],
          [0, 0, 1], "uint8")),

@@ -6,16 +6,16 @@ import math
 
 import numpy as np
 
-from graphc.conformance.table import LOOSE, D, E, binary, floating, inf, nan, unary
+from graphc.conformance.table import COMPLEX, LOOSE, D, E, binary, floating, inf, nan, unary
 
 ROWS = (
     unary("exp2", np.exp2,
           E([[-inf, 0, -0.0, inf, nan, 10, -3, 2000, -2000]], [0.0, 1, 1, inf, nan, 1024, 0.125, inf, 0.0]),
           domains=(D(-4, 4),)),
     unary("log2", np.log2, E([[0.0, -0.0, -1, inf, nan, 1, 8, 0.25]], [-inf, -inf, nan, inf, nan, 0.0, 3, -2]),
-          domains=(D(0.2, 4),)),
+          domains=(D(0.2, 4),), also=COMPLEX),
     unary("log10", np.log10, E([[0.0, -0.0, -1, inf, nan, 1, 1000]], [-inf, -inf, nan, inf, nan, 0.0, 3]),
-          domains=(D(0.2, 4),)),
+          domains=(D(0.2, 4),), also=COMPLEX),
     unary("cbrt", np.cbrt, E([[0.0, -0.0, -8, 27, inf, -inf, nan]], [0.0, -0.0, -2, 3, inf, -inf, nan]),
           domains=(D(0.2, 4),)),
     binary("logaddexp", np.logaddexp,

@@ -63,7 +63,8 @@ def vector_norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, 
     if isinstance(ord, bool) or not isinstance(ord, _NUMBERS):
         fix = 'ord=2 is the length; gc.linalg.matrix_norm has ord="fro" and "nuc"'
         raise ArgumentError("vector_norm: ord is no number", expected="an int or a float", got=repr(ord), fix=fix)
-    node = float_operand(x)
+    given = as_tensor(x)
+    node = float_operand(abs(given) if given.dtype.kind == "complex" else given)
     return _vector_norm(node, normalise_axes(axis, node.ndim), bool(keepdims), ord)
 
 
@@ -101,6 +102,8 @@ def matrix_norm(x: TensorLike, /, *, keepdims: bool = False, ord: float | str | 
         ArgumentError: there is no such norm.
     """
     given = as_tensor(x)
+    if given.dtype.kind == "complex":
+        given = abs(given)
     order: Any = "fro" if ord is None else ord
     if isinstance(order, bool) or order not in ("fro", *_OF_SINGULAR_VALUES, *_OF_SUMS):
         raise ArgumentError(

@@ -12,6 +12,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.opdef import public
 from graphc.ir.tensor import Tensor
 from graphc.ops.arithmetic import multiply, subtract
+from graphc.ops.complex import conj
 from graphc.ops.contraction import matmul
 from graphc.ops.define import TensorLike, as_tensor, common_dtype, convert, normalise_axis
 from graphc.ops.layout import broadcast_to, expand_dims, permute_dims, reshape, stack
@@ -110,7 +111,7 @@ def _named_axes(axes: Any, left: Tensor, right: Tensor) -> tuple[list[int], list
 @public
 @rounded_once
 def vecdot(x1: TensorLike, x2: TensorLike, /, *, axis: int = -1) -> Tensor:
-    """The sums of products along one axis of both; the other axes broadcast.
+    """The sums of products along one axis of both; the other axes broadcast. Of complex numbers, x1 is conjugated.
 
     Args:
         x1: numbers.
@@ -125,7 +126,7 @@ def vecdot(x1: TensorLike, x2: TensorLike, /, *, axis: int = -1) -> Tensor:
         left.shape[-1], right.shape[-1], "vecdot: the sizes differ", "the axis is not broadcast: repeat it before"
     )
     dims.require_equal(left.shape[-1], right.shape[-1], "vecdot: the sizes differ")
-    product = multiply(left, right)
+    product = multiply(conj(left), right)
     return reduce_sum(product, axis=-1, dtype=product.dtype)
 
 
