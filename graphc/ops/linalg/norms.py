@@ -102,8 +102,6 @@ def matrix_norm(x: TensorLike, /, *, keepdims: bool = False, ord: float | str | 
         ArgumentError: there is no such norm.
     """
     given = as_tensor(x)
-    if given.dtype.kind == "complex":
-        given = abs(given)
     order: Any = "fro" if ord is None else ord
     if isinstance(order, bool) or order not in ("fro", *_OF_SINGULAR_VALUES, *_OF_SUMS):
         raise ArgumentError(
