@@ -15,6 +15,7 @@ import graphc as gc
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
 MODULES = {"gc": gc, "gc.init": gc.init, "gc.losses": gc.losses, "gc.metrics": gc.metrics, "gc.nn": gc.nn}
+MODULES["gc.fft"] = gc.fft
 MODULES["gc.linalg"] = gc.linalg
 MODULES["gc.optim"] = gc.optim
 MODULES["gc.random"] = gc.random
