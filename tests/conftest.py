@@ -63,6 +63,7 @@ _MODULES = (
     "libtpu",
     "llvmlite",
     "matplotlib",
+    "mpmath",
     "numpy",
     "onnxruntime",
     "scipy",
