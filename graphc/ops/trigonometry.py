@@ -8,9 +8,10 @@ from graphc.ir.dtype import FLOAT, INEXACT
 from graphc.ir.opdef import Trait, public
 from graphc.ir.tensor import Tensor
 from graphc.ops.arithmetic import multiply
-from graphc.ops.define import TensorLike, elementwise, record
+from graphc.ops.define import TensorLike, elementwise, float_operand, record
 from graphc.ops.exponential import rsqrt, sqrt
 from graphc.ops.powers import hypot
+from graphc.ops.precision import rounded_once
 
 _INEXACT = (Trait.INEXACT,)
 
@@ -161,12 +162,14 @@ def atanh(x: TensorLike, /) -> Tensor:
 
 
 @public
+@rounded_once
 def deg2rad(x: TensorLike, /) -> Tensor:
     """Degrees in radians."""
-    return multiply(x, math.pi / 180.0)
+    return multiply(float_operand(x), math.pi / 180.0)
 
 
 @public
+@rounded_once
 def rad2deg(x: TensorLike, /) -> Tensor:
     """Radians in degrees."""
-    return multiply(x, 180.0 / math.pi)
+    return multiply(float_operand(x), 180.0 / math.pi)
