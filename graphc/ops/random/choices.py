@@ -11,17 +11,19 @@ from graphc.ir import dims
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.dtype import float64, int64, uint64
 from graphc.ir.tensor import Tensor
+from graphc.ops.comparison import minimum
+from graphc.ops.cumulative import cumulative_sum
 from graphc.ops.define import TensorLike, as_shape, as_tensor, convert, float_operand, normalise_axis
 from graphc.ops.exponential import log
 from graphc.ops.gather import take
 from graphc.ops.layout import reshape
 from graphc.ops.random.continuous import standard_gumbel
-from graphc.ops.random.discrete import classes
 from graphc.ops.random.integers import offset, scaled
 from graphc.ops.random.keys import drawn_from
 from graphc.ops.random.parameters import fitted
 from graphc.ops.random.public import public
-from graphc.ops.random.streams import BITS, stream
+from graphc.ops.random.streams import BITS, UNIFORM, stream
+from graphc.ops.searching import searchsorted
 from graphc.ops.sorting import argsort
 from graphc.ops.sources import dim_value
 
@@ -141,12 +143,20 @@ def _vector(p: TensorLike) -> Tensor:
     return node
 
 
+def _by_inversion(key: Tensor, weights: Tensor, shape: Shape) -> Tensor:
+    """Where uniforms lie among the running sums of the weights: needs no memory for each pair of the two."""
+    sums = cumulative_sum(weights)
+    total = sums[-1]
+    found = searchsorted(sums, stream(UNIFORM, key, shape, float64) * total, side="right")
+    return minimum(found, searchsorted(sums, total))  # a product that is rounded up to the total is nowhere below it
+
+
 def _with_replacement(
     operands: list[Tensor], size: Dim, shape: Shape, weights: Tensor | None, key: TensorLike | None
 ) -> Tensor:
-    if weights is not None:
-        return classes(log(weights), shape, -1, key, "choice")
     source = drawn_from(key, "choice", *operands)
+    if weights is not None:
+        return _by_inversion(source, weights, shape)
     if isinstance(size, int):
         return convert(offset(source, size, shape), int64)
     return convert(scaled(source, dim_value(size, dtype=uint64), shape), int64)

@@ -58,17 +58,13 @@ def categorical(logits: TensorLike, shape: Any = None, *, axis: int = -1, key: T
     Raises:
         ShapeError: there is no such axis, or no class; or the logits do not broadcast to the shape.
     """
-    return classes(float_operand(logits), shape, axis, key, "categorical")
-
-
-def classes(node: Tensor, shape: Any, axis: int, key: Any, what: str) -> Tensor:
-    """Positions along an axis of logits, for an op of that name."""
+    node = float_operand(logits)
     axis = normalise_axis(axis, node.ndim)
     last = permute_dims(node, (*(a for a in range(node.ndim) if a != axis), axis))
     sizes = last.shape[:-1] if shape is None else as_shape(shape)
-    dtype = float64 if node.dtype is float64 else float32
-    scores = full_size(last, dtype, (*sizes, last.shape[-1]))
-    return argmax(scores + standard_gumbel(drawn_from(key, what, scores), scores.shape, dtype), axis=-1)
+    scores = full_size(last, node.dtype, (*sizes, last.shape[-1]))
+    noise = standard_gumbel(drawn_from(key, "categorical", scores), scores.shape, node.dtype)
+    return argmax(scores + noise, axis=-1)
 
 
 @public
