@@ -19,6 +19,7 @@ from graphc.ops.define import convert
 from graphc.ops.exponential import exp, sqrt
 from graphc.ops.layout import broadcast_to, expand_dims
 from graphc.ops.reductions import sum
+from graphc.ops.sources import dim_value, zeros
 
 CORE = frozenset(
     {
@@ -71,6 +72,16 @@ def _all(node: Tensor) -> Tensor:
     return logical_not(apply(OPS["any"], (logical_not(node.inputs[0]),), **node.attrs))
 
 
+def _positions(node: Tensor) -> Tensor:
+    """Read from zeros, the indices are checked."""
+    (indices,), size = node.inputs, node.attrs["size"]
+    if node.attrs["used"] == 0:
+        return zeros(node.shape, dtype=int64)
+    wide = convert(indices, int64)
+    checked = apply(OPS["take"], (zeros((size,), dtype=int64), indices), axis=0)
+    return where(wide < 0, wide + dim_value(size), wide) + checked
+
+
 def _matmul(node: Tensor) -> Tensor:
     """(…, n, k) and (…, k, m): all products at once, summed over k."""
     left, right = node.inputs
@@ -99,6 +110,7 @@ DECOMPOSITIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "min": _min,
     "minimum": lambda node: where(logical_or(less(*node.inputs), _is_nan(node.inputs[0])), *node.inputs),
     "not_equal": lambda node: logical_not(equal(*node.inputs)),
+    "positions": _positions,
     "relu": lambda node: maximum(node.inputs[0], 0),
     "round": _round,
     "rsqrt": lambda node: 1.0 / sqrt(node.inputs[0]),
