@@ -231,11 +231,43 @@ def test_arrays_come_in_through_dlpack() -> None:
         gc.from_dlpack([1.0])
 
 
+class Handed:
+    """An array of some library, as NumPy's protocol has it."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.values if dtype is None else self.values.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int8", "bool", "uint32", "complex128"])
+def test_arrays_of_other_libraries_keep_their_dtype(dtype: str) -> None:
+    array = np.array([1, 0, 3]).astype(dtype)
+    for handed in (Handed(array), memoryview(array)):
+        x = gc.asarray(handed)
+        assert x.dtype.name == dtype
+        assert gc.where([True, False, True], x, gc.zeros(3, dtype="int8")).dtype is gc.result_type(gc.int8, x)
+        assert gc.evaluate(x).tolist() == array.tolist()
+        assert gc.asarray(handed, dtype="complex128").dtype is gc.complex128
+    assert gc.asarray(bytearray(b"ab")).dtype is gc.uint8
+
+
+def test_a_mask_is_not_lost() -> None:
+    masked = np.ma.masked_array([1.0, 2.0], mask=[False, True])
+    for call in (gc.asarray, lambda value: gc.add(value, 1.0), gc.exp):
+        with pytest.raises(ArgumentError, match="mask would be lost"):
+            call(masked)
+
+
 @pytest.mark.requires("jax")
 def test_an_array_of_jax_comes_in_through_dlpack() -> None:
     import jax.numpy as jnp
 
-    assert gc.evaluate(gc.from_dlpack(jnp.arange(3))).tolist() == [0, 1, 2]
+    array = jnp.arange(3, dtype="int32")
+    for x in (gc.from_dlpack(array), gc.asarray(array)):
+        assert x.dtype is gc.int32
+        assert gc.evaluate(x).tolist() == [0, 1, 2]
 
 
 # --- dtypes -------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ from graphc.ir.dtype import (
 from graphc.ir.opdef import FUNCTIONS, Infer, Kind, OpDef, Trait, VjpOfInput, VjpOfNode, public, register
 from graphc.ir.tensor import Tensor, apply, current_origins
 from graphc.ir.types import TensorType
+from graphc.ops.arrays import own_array
 
 TensorLike: TypeAlias = Tensor | bool | int | float | complex | np.generic | np.ndarray | Sequence[Any]
 Axes: TypeAlias = int | Sequence[int] | None
@@ -68,16 +69,18 @@ def as_tensor(value: TensorLike, dtype: DType | None = None) -> Tensor:
     """A tensor for a tensor, a number, an array or a nested list.
 
     Args:
-        value: arrays keep their dtype; Python floats become float32 and ints int64, in lists too.
+        value: arrays of any library keep their dtype; Python floats become float32 and ints int64, in lists too.
         dtype: what a number is to become; an error if it does not fit.
 
     Raises:
         DTypeError: graphc has no such dtype, or the number does not fit into it.
+        ArgumentError: an array is masked.
     """
     if isinstance(value, Tensor):
         return value
-    if isinstance(value, np.ndarray):
-        return constant_node(value.astype(as_dtype(value.dtype).numpy, copy=False))
+    found = own_array(value)
+    if found is not None:
+        return constant_node(found.astype(as_dtype(found.dtype).numpy, copy=False))
     if isinstance(value, (list, tuple)):
         _reject_tensors_inside(value)
     if dtype is None:

@@ -16,6 +16,7 @@ from graphc.ir.dtype import DType, as_dtype, float32, int64
 from graphc.ir.opdef import Kind, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
+from graphc.ops.arrays import own_array
 from graphc.ops.define import TensorLike, as_shape, as_tensor, constant_node, convert, define
 from graphc.ops.layout import broadcast_to
 
@@ -79,7 +80,7 @@ def asarray(obj: TensorLike, /, *, dtype: Any = None, device: None = None, copy:
     require_undecided(device)
     if not isinstance(obj, Tensor):
         require_copy_allowed(copy, "asarray")
-    if dtype is None or isinstance(obj, (Tensor, np.ndarray)):
+    if dtype is None or isinstance(obj, Tensor) or own_array(obj) is not None:
         node = as_tensor(obj)
         return node if dtype is None else convert(node, as_dtype(dtype))
     return as_tensor(obj, as_dtype(dtype))
