@@ -510,6 +510,21 @@ def test_symbolic_sizes_and_limits() -> None:
         call(np.ones((2, 2), np.float32))
 
 
+def test_parameters_may_be_lists() -> None:
+    flags, moved, whole = drawn(
+        [
+            R.bernoulli([0.0, 1.0], (50, 2), key=KEY),
+            R.normal((2,), mean=[100.0, -100.0], stddev=[0.0, 1.0], key=KEY),
+            R.randint([0, 10], [1, 11], (3, 2), key=KEY),
+        ]
+    )
+    assert not flags[:, 0].any()
+    assert flags[:, 1].all()
+    assert moved[0] == 100
+    assert abs(moved[1] + 100) < 9
+    assert np.array_equal(whole, [[0, 10]] * 3)
+
+
 def test_limits_that_are_tensors() -> None:
     low, high = gc.asarray(np.array([-128, 0, 5], np.int8)), np.array([128, 1, 2])
     found = drawn(R.randint(low, high, (500, 3), dtype="int8", key=KEY))

@@ -83,7 +83,7 @@ def _limit(value: Any, name: str) -> Any:
         return int(value)
     if isinstance(value, Poly):
         return dim_value(value)
-    node = as_tensor(value) if isinstance(value, (Tensor, np.ndarray)) else None
+    node = as_tensor(value) if isinstance(value, (Tensor, np.ndarray, list, tuple)) else None
     if node is None or node.dtype.kind not in ("int", "uint"):
         raise DTypeError(
             f"gc.random.randint: {name} is no integer",

@@ -21,12 +21,12 @@ _NUMBERS = (bool, int, float, np.number)
 
 
 def number(value: object, what: str, expected: str, low: float = -math.inf, high: float = math.inf) -> float | None:
-    """A parameter that is known now, held to [low, high]; `None` for a tensor.
+    """A parameter that is one number, held to [low, high]; `None` for a tensor, an array or a list.
 
     Raises:
         ArgumentError: it is out of range, NaN or no number.
     """
-    if isinstance(value, (Tensor, np.ndarray)):
+    if isinstance(value, (Tensor, np.ndarray, list, tuple)):
         return None
     found = float(value) if isinstance(value, _NUMBERS) else math.nan
     if not low <= found <= high:
