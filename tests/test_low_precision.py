@@ -333,3 +333,14 @@ def test_gradients_have_the_dtype_of_their_operand(dtype):
         loss = gc.mean(gc.square(x @ w.astype(dtype)))
         for leaf, g in zip((x, w), gc.gradients(loss, [x, w]), strict=True):
             assert g.type == leaf.type
+
+
+@pytest.mark.parametrize("dtype", [*STORED, "complex64"])
+def test_optimisers_leave_no_variable_out_in_silence(dtype):
+    with gc.Graph():
+        w = gc.Variable([1.0, 2.0], dtype=dtype, name="w")
+        v = gc.Variable([1.0, 2.0], name="v")
+        loss = gc.sum(gc.real(w.astype("complex64") * v))
+        with pytest.raises(DTypeError, match=r"'w' cannot be trained(.|\n)*trainable=False"):
+            gc.optim.SGD(0.1).minimize(loss)
+        gc.optim.SGD(0.1).minimize(loss, variables=[v])

@@ -93,7 +93,7 @@ class Optimizer:
             GraphMismatchError: the optimiser belongs to another graph.
         """
         _require_loss(self.name, loss)
-        wanted = _trainable(_graph_of(loss)) if variables is None else _several(self.name, variables)
+        wanted = _several(self.name, _trainable(_graph_of(loss)) if variables is None else variables)
         found = list(zip(gradients(loss, wanted, unconnected="none"), wanted, strict=True))
         pairs = [(gradient, variable) for gradient, variable in found if gradient is not None]
         missing = [variable for gradient, variable in found if gradient is None]
@@ -186,9 +186,14 @@ def require_number(what: str, value: object, fits: Callable[[float], bool], expe
 
 
 def _trainable(graph: Graph) -> list[Variable]:
-    return [variable for variable in graph.variables.values() if variable.trainable and variable.dtype in FLOAT]
+    return [
+        variable
+        for variable in graph.variables.values()
+        if variable.trainable and variable.dtype.kind in ("float", "complex")
+    ]
 
 
+_OTHERS = "keep {} in float32 and compute with .astype of it, or declare it with trainable=False"
 _INTEGERS = "only float variables are trained: declare {} with numbers such as 1.0, or dtype=gc.float32"
 
 
@@ -216,7 +221,7 @@ def _several(optimizer: str, variables: VariableNode | Iterable[VariableNode]) -
                 f"{optimizer}: the variable {variable.name!r} cannot be trained",
                 expected="variables of float32 or float64",
                 got=repr(variable),
-                fix=_INTEGERS.format(repr(variable.name)),
+                fix=(_INTEGERS if variable.dtype in INTEGER else _OTHERS).format(repr(variable.name)),
             )
     return given
 
