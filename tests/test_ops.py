@@ -84,6 +84,8 @@ def test_symbolic_sizes_change_no_bit(row, run):
 NEEDS_STATIC = {
     "softmax_cross_entropy": "the number of classes",
     "softmax_cross_entropy_grad": "the number of classes",
+    "conv": "the window; see tests/test_convolution.py",
+    "conv_transpose": "the window",
     "unstack": "the number of tensors",
     "slice_update": "starts, lengths and steps of this table are numbers",
 }

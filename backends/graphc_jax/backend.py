@@ -22,7 +22,9 @@ from .calls import Cell
 from .program import JaxProgram
 from .x64 import put, require_version
 
-_CAPABILITIES = Capabilities(name="jax", granularity="graph", dtypes=ANY, own_algebra=True)
+_CAPABILITIES = Capabilities(
+    name="jax", granularity="graph", dtypes=ANY, claims=frozenset({"conv", "conv_weights"}), own_algebra=True
+)
 
 
 class JaxBackend:

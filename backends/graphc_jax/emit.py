@@ -94,6 +94,11 @@ def _call(function: str, *attrs: str) -> Row:
     return lambda step, o: f"{function}({', '.join((*o.inputs, *map(o.attr, attrs)))})"
 
 
+def _convolution(function: str, *more: str) -> Row:
+    attrs = (*more, "strides", "dilation", "spread", "low", "size", "groups")
+    return lambda step, o: f"{function}({', '.join((*o.inputs, *map(o.attr, attrs)))}, '{o.precision}')"
+
+
 def _itself(step: Step, o: Operands) -> str:
     return o.inputs[0]
 
@@ -147,6 +152,8 @@ ROWS: dict[str, Row] = {
     **{op: _call(op) for op in ("det", "inv", "slogdet", "solve")},
     "isinf": lambda step, o: f"is_infinite({o.inputs[0]})",
     "isnan": lambda step, o: f"{o.inputs[0]} != {o.inputs[0]}",
+    "conv": _convolution("conv"),
+    "conv_weights": _convolution("conv_weights", "window"),
     "matmul": lambda step, o: f"matmul({', '.join(o.inputs)}, '{o.precision}')",
     "pad": lambda step, o: f"lax.pad({', '.join(o.inputs)}, [(*width, 0) for width in {o.attr('pad_width')}])",
     "permute_dims": _call("lax.transpose", "axes"),

@@ -12,7 +12,7 @@ from graphc.ir.opdef import OPS
 from graphc.ops.along import along_axis
 from graphc.ops.random.rejection import SAMPLERS, round_key
 
-from . import linalg
+from . import convolution, linalg
 from .elementary import ELEMENTARY
 from .ordering import top_k
 
@@ -385,7 +385,7 @@ def keep_if(jax: Any, ok: Value, new: Value, old: Value) -> Value:
     return jax.lax.select(ok[0], new, old)
 
 
-KERNELS = linalg.KERNELS | {
+KERNELS = linalg.KERNELS | convolution.KERNELS | {
     function.__name__: function
     for function in (
         absolute, add_along_axis, all_of, array_function, check_numerics, floor_divide, is_finite, is_infinite, keep_if,

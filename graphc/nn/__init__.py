@@ -1,7 +1,8 @@
-"""Neural networks: activation functions, dropout."""
+"""Neural networks: activation functions, convolution, dropout."""
 
 import graphc.builder.run_keys  # noqa: F401  dropout without a key asks for one
 from graphc.ops.activation import gelu, log_softmax, relu, softmax, softplus
+from graphc.ops.convolution import conv, conv_transpose
 from graphc.ops.exponential import sigmoid, tanh
 from graphc.ops.random.discrete import dropout
 from graphc.ops.units import (
@@ -24,6 +25,8 @@ from graphc.surface import show_only
 
 __all__ = [
     "celu",
+    "conv",
+    "conv_transpose",
     "dropout",
     "elu",
     "gelu",

@@ -8,6 +8,7 @@ from graphc.ops import (
     comparison,
     complex,
     contraction,
+    convolution,
     creation,
     cumulative,
     define,
@@ -18,7 +19,6 @@ from graphc.ops import (
     gamma,
     gather,
     index,
-    indexing,
     inspection,
     layout,
     linalg,
@@ -41,6 +41,7 @@ from graphc.ops import (
     trigonometry,
     units,
     update,
+    windows,
 )
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "comparison",
     "complex",
     "contraction",
+    "convolution",
     "creation",
     "cumulative",
     "define",
@@ -61,7 +63,6 @@ __all__ = [
     "gamma",
     "gather",
     "index",
-    "indexing",
     "inspection",
     "layout",
     "linalg",
@@ -84,4 +85,5 @@ __all__ = [
     "trigonometry",
     "units",
     "update",
+    "windows",
 ]

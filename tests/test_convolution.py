@@ -1,0 +1,98 @@
+"""Convolutions and pooling beyond their rows: symbolic sizes, second oracles, the steps of other backends."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.conformance.rows.convolution import conv as looped
+from graphc.conformance.rows.convolution import transposed
+from graphc.conformance.tolerances import SAME_GRADIENT
+
+
+def random(*shape):
+    return np.random.default_rng(sum(shape)).standard_normal(shape)
+
+
+CALLS = [
+    {"strides": 2, "padding": "SAME"},
+    {"padding": "VALID", "dilation": 2},
+    {"strides": (1, 3), "padding": ((2, 0), (0, 1)), "groups": 2},
+    {"strides": 2, "groups": 4, "padding": "SAME"},
+]
+
+
+def sizes_of_convolution(kwargs, backend):
+    """A convolution and its gradients whose examples and positions are symbolic, at two combinations of sizes."""
+    weights = random(3, 2, 4 // kwargs.get("groups", 1), 4)
+    with gc.Graph():
+        x = gc.placeholder("x", ("n", "height", "width", 4), gc.float64)
+        w = gc.placeholder("w", weights.shape, gc.float64)
+        y = gc.nn.conv(x, w, **kwargs)
+        outputs = [y, *gc.gradients(gc.sum(gc.sin(y)), [x, w])]
+    call = gc.compile(outputs, [x, w], backend=backend)
+    return [(array, weights, call(array, weights)) for array in (random(2, 5, 6, 4), random(1, 8, 7, 4))]
+
+
+@pytest.mark.parametrize("kwargs", CALLS)
+def test_symbolic_examples_and_positions(kwargs):
+    for x, w, (y, dx, dw) in sizes_of_convolution(kwargs, "numpy"):
+        expected = looped(x, w, **kwargs)
+        np.testing.assert_allclose(y, expected, rtol=SAME_GRADIENT, atol=SAME_GRADIENT)
+        # The gradients are adjoint to the map, which is linear in either operand.
+        right = np.sum(np.cos(expected) * expected)
+        np.testing.assert_allclose([np.sum(dx * x), np.sum(dw * w)], right, rtol=1e-10)
+
+
+@pytest.mark.requires("jax")
+def test_xla_gives_the_same_convolutions():
+    for kwargs in CALLS[:3]:
+        ours, theirs = (sizes_of_convolution(kwargs, backend)[0][2] for backend in ("numpy", "jax"))
+        for got, expected in zip(theirs, ours, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=SAME_GRADIENT, atol=SAME_GRADIENT)
+
+
+@pytest.mark.requires("scipy")
+def test_scipy_agrees():
+    from scipy import signal
+
+    x, w = random(1, 6, 7, 1), random(3, 2, 1, 1)
+    for padding, mode in (("VALID", "valid"), (((2, 2), (1, 1)), "full")):
+        got = gc.evaluate(gc.nn.conv(x, w, padding=padding))[0, ..., 0]
+        np.testing.assert_allclose(got, signal.correlate(x[0, ..., 0], w[..., 0, 0], mode), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.requires("torch")
+def test_torch_agrees():
+    import torch
+
+    x, w = random(2, 4, 6, 5), random(4, 2, 3, 2)
+    options = {"stride": 2, "dilation": 1, "groups": 2}
+    ours = {"strides": 2, "groups": 2, "padding": ((1, 1), (1, 1)), "data_format": "NCHW"}
+    t, v = torch.tensor(x), torch.tensor(w)
+    got = gc.evaluate(gc.nn.conv(x, w, **ours))
+    np.testing.assert_allclose(got, torch.conv2d(t, v, padding=1, **options).numpy(), rtol=1e-12, atol=1e-12)
+    got = gc.evaluate(gc.nn.conv_transpose(x, w, output_padding=1, **ours))
+    right = torch.conv_transpose2d(t, v, padding=1, output_padding=1, **options).numpy()
+    np.testing.assert_allclose(got, right, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID", ((1, 0),)])
+def test_the_transpose_is_the_adjoint(padding):
+    for strides, dilation in itertools.product((1, 2), (1, 2)):
+        kwargs = {"strides": strides, "padding": padding, "dilation": dilation}
+        y, w = random(2, 3, 4), random(3, 2, 4)
+        x = transposed(y, w, **kwargs)
+        np.testing.assert_allclose(gc.evaluate(gc.nn.conv_transpose(y, w, **kwargs)), x, rtol=1e-12, atol=1e-12)
+        probe = random(*x.shape)
+        forward = looped(probe, w, **kwargs)
+        np.testing.assert_allclose(np.sum(forward * y), np.sum(probe * x), rtol=1e-10, atol=1e-10)
+
+
+def test_low_precision_is_rounded_once():
+    x, w = random(1, 5, 2).astype(np.float16), random(2, 2, 3).astype(np.float16)
+    y = gc.nn.conv(x, w)
+    assert y.dtype is gc.float16
+    wide = looped(x.astype(np.float64), w.astype(np.float64))
+    np.testing.assert_allclose(gc.evaluate(y), wide, rtol=2e-3, atol=1e-6)
