@@ -436,3 +436,21 @@ def test_the_table_names_what_takes_complex_numbers():
     takes = {name for name, op in OPS.items() if gc.complex64 in op.dtypes and op.dtypes != ANY}
     missing = sorted((takes & F.keys()) - by_row - OF_THEIR_OWN)
     assert not missing, missing
+
+
+def test_groups_of_elementwise_ops():
+    """Blocks of two elements, with complex numbers and their sizes in one group."""
+    from small_groups import SmallGroups
+
+    outputs, leaves, arrays = [], [], []
+    with gc.Graph():
+        for number, (function, given) in enumerate(BY_HAND.values()):
+            xs = [gc.placeholder(f"x{number}_{i}", a.shape, a.dtype) for i, a in enumerate(given)]
+            outputs.append(function(*xs))
+            leaves += xs
+            arrays += given
+    compiled = compile_function(outputs, leaves, backend=SmallGroups())
+    expected = evaluate(outputs, dict(zip(leaves, arrays, strict=True)))
+    for got, want in zip(compiled(*arrays), expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=SAME_GRADIENT, atol=0)
+    assert compiled.plan.fusion.groups
