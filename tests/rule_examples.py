@@ -13,7 +13,7 @@ import graphc as gc
 from graphc.ir.opdef import OPS, Trait
 from graphc.ir.tensor import Tensor, apply
 from graphc.ops.activation import log_softmax, relu, softmax, softplus
-from graphc.ops.indexing import SLICE
+from graphc.ops.slicing import SLICE
 
 FLOATS = ("float32", "float64")
 INTS = ("int8", "int32", "int64", "uint8", "uint32")

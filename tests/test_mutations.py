@@ -19,7 +19,7 @@ from graphc.ir.opdef import OPS
 from graphc.ir.tensor import Tensor, apply
 from graphc.lowering import fuse, kernel_reads
 from graphc.lowering.kernel import Compute
-from graphc.ops.indexing import SLICE
+from graphc.ops.slicing import SLICE
 from graphc.passes import cse
 from graphc.passes.rewriting import CANONICALISE, SIMPLIFY_PASS, STABILISE
 from graphc.plan import liveness, memory

@@ -24,7 +24,7 @@ from graphc.ir.text import parse_graph
 from graphc.ir.types import TensorType
 from graphc.ir.walk import toposort
 from graphc.ops.activation import gelu, log_softmax, softmax, softmax_cross_entropy, softplus
-from graphc.ops.indexing import SLICE
+from graphc.ops.slicing import SLICE
 from graphc.ops.sources import PLACEHOLDER, VARIABLE
 from graphc.ops.structure import projections
 from graphc.options import CompileOptions

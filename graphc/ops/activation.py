@@ -26,7 +26,7 @@ from graphc.ops.define import (
     require_nonempty,
 )
 from graphc.ops.exponential import exp, log, log1p, sigmoid, tanh
-from graphc.ops.indexing import one_hot
+from graphc.ops.gather import one_hot
 from graphc.ops.layout import expand_dims, squeeze
 from graphc.ops.precision import rounded_once
 from graphc.ops.reductions import logsumexp_terms, max, sum

@@ -13,8 +13,8 @@ from graphc.ir.tensor import Tensor, apply
 from graphc.ops.arithmetic import add, multiply, negative, subtract
 from graphc.ops.comparison import less, less_equal
 from graphc.ops.define import constant_node
-from graphc.ops.indexing import SLICE
 from graphc.ops.layout import broadcast_to, permute_dims, reshape
+from graphc.ops.slicing import SLICE
 from graphc.rules.engine import Rule
 from graphc.rules.pattern import Match, Op, Scalar, Wildcard, scalar_value
 

@@ -10,7 +10,7 @@ from graphc.ops.arithmetic import abs, add, multiply, negative
 from graphc.ops.comparison import logical_not
 from graphc.ops.define import constant_node
 from graphc.ops.exponential import rsqrt, sqrt
-from graphc.ops.indexing import scatter_add
+from graphc.ops.gather import scatter_add
 from graphc.ops.layout import reshape
 from graphc.ops.reductions import sum as reduce_sum
 from graphc.rules.engine import Rule
