@@ -90,7 +90,10 @@ _INSTEAD = {
         ("dim get_shape numel", "t.ndim, t.shape, t.size"),
         ("dot mm", "t @ other"),
         ("take gather index_select", "t[indices]; gc.take_along_axis(t, indices, axis=axis)"),
-        ("put scatter scatter_ scatter_add_ index_add_ index_put_", "t.at[index].set(value), .add(value): a new tensor"),
+        (
+            "put scatter scatter_ scatter_add_ index_add_ index_put_",
+            "t.at[index].set(value), .add(value): a new tensor",
+        ),
         ("relu gelu softplus softmax log_softmax sigmoid tanh", "it is a function: gc.nn.{name}(t)"),
     )
     for name in names.split()
