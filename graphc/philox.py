@@ -248,11 +248,28 @@ def child(key: Key, use: int, number: int) -> Key:
 def _words(key: Key, start: int, stop: int) -> NDArray[np.uint32]:
     """Words start to stop of the stream; start is a multiple of 4."""
     blocks = np.arange(start // 4, -(-stop // 4), dtype=np.uint64)
-    zeros = np.zeros_like(blocks)
     words = np.empty((len(blocks), 4), np.uint32)
-    for column, word in enumerate(philox4x32((blocks & MASK, blocks >> 32, zeros, zeros), key)):
+    for column, word in enumerate(_encrypt(blocks, key)):
         words[:, column] = word
     return words.reshape(-1)[: stop - start]
+
+
+def _encrypt(blocks: NDArray[np.uint64], key: Key) -> tuple[NDArray[np.uint64], ...]:
+    """`philox4x32` of the counters of data, in memory that is there: half the time. The blocks are overwritten."""
+    mask, half = np.uint64(MASK), np.uint64(32)
+    c0, c1, p1 = blocks & mask, blocks >> half, blocks
+    c2, c3, p0 = (np.zeros_like(blocks) for _ in range(3))
+    k0, k1 = (np.uint64(word) for word in key)
+    for _ in range(_ROUNDS):
+        np.multiply(c0, np.uint64(_MULTIPLIERS[0]), p0)
+        np.multiply(c2, np.uint64(_MULTIPLIERS[1]), p1)
+        for product, word, other, round_key in ((p1, c0, c1, k0), (p0, c2, c3, k1)):
+            np.right_shift(product, half, word)
+            np.bitwise_xor(word, other, word)
+            np.bitwise_xor(word, round_key, word)
+            np.bitwise_and(product, mask, other)
+        k0, k1 = (k0 + np.uint64(_WEYL[0])) & mask, (k1 + np.uint64(_WEYL[1])) & mask
+    return c0, c1, c2, c3
 
 
 def _fill(

@@ -51,6 +51,15 @@ def test_blocks_in_an_array_are_the_published_ones():
     assert blocks.tolist() == [list(philox.philox4x32(counter, K)) for counter in counters]
 
 
+def test_blocks_of_data_are_encrypted_as_any_counter():
+    """The fast way of streams gives what the obvious one gives, past 32 bits, too."""
+    numbers = [0, 1, 2**32 - 1, 2**32, 2**40 + 12345, 2**64 - 1]
+    for key in (K, (0xFFFFFFFF, 0xFFFFFFFF), (0, 0)):
+        words = np.stack(philox._encrypt(np.array(numbers, np.uint64), key), axis=1)
+        expected = [philox.philox4x32((n & philox.MASK, n >> 32, 0, 0), key) for n in numbers]
+        assert words.tolist() == [list(block) for block in expected]
+
+
 def test_key_is_the_seed_in_halves():
     assert philox.key(0) == (0, 0)
     assert philox.key(0x0123456789ABCDEF) == (0x89ABCDEF, 0x01234567)
