@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -145,15 +144,12 @@ _PSI_Q = (
     1.0, 2.0767117023730469, 1.4606242909763515, 0.43593529692665969, 0.054151797245674225, 0.0021284987017821144,
     -0.55789841321675513e-6,
 )  # fmt: skip
-_BERNOULLI = tuple(
-    Fraction(a, b)
-    for a, b in (
-        (1, 6), (-1, 30), (1, 42), (-1, 30), (5, 66), (-691, 2730), (7, 6), (-3617, 510), (43867, 798),
-        (-174611, 330), (854513, 138), (-236364091, 2730),
-    )
+_BERNOULLI = (
+    (1, 6), (-1, 30), (1, 42), (-1, 30), (5, 66), (-691, 2730), (7, 6), (-3617, 510), (43867, 798), (-174611, 330),
+    (854513, 138), (-236364091, 2730),
 )  # fmt: skip
-"""B₂, B₄, …"""
-_PSI_SERIES = tuple(float(b / (2 * k)) for k, b in enumerate(_BERNOULLI[:8], start=1))
+"""B₂, B₄, … as numerators and denominators: quotients of ints are rounded once."""
+_PSI_SERIES = tuple(over / (under * 2 * k) for k, (over, under) in enumerate(_BERNOULLI[:8], start=1))
 
 
 def _psi(xp: Any, x: Any) -> Any:
@@ -224,8 +220,8 @@ def _zeta(s: int, x: Tensor) -> Tensor:
     inverse = 1.0 / w
     square = inverse * inverse
     rising, factors = s, []
-    for k, b in enumerate(_BERNOULLI, start=1):
-        factors.append(float(b * rising / math.factorial(2 * k)))
+    for k, (over, under) in enumerate(_BERNOULLI, start=1):
+        factors.append(over * rising / (under * math.factorial(2 * k)))
         rising *= (s + 2 * k - 1) * (s + 2 * k)
     series = polynomial(tuple(factors), square)
     rest: Tensor = _power(inverse, s - 1) * (1.0 / (s - 1) + inverse * (0.5 + inverse * series))
