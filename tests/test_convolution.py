@@ -96,3 +96,80 @@ def test_low_precision_is_rounded_once():
     assert y.dtype is gc.float16
     wide = looped(x.astype(np.float64), w.astype(np.float64))
     np.testing.assert_allclose(gc.evaluate(y), wide, rtol=2e-3, atol=1e-6)
+
+
+# --- pooling --------------------------------------------------------------------------------------------------
+
+
+def slope(function, numbers):
+    """The gradient of a sum over a line of numbers."""
+    with gc.Graph():
+        x = gc.placeholder("x", (1, "n", 1), gc.float64)
+    call = gc.compile(gc.gradients(gc.sum(function(x)), x), [x], backend="numpy")
+    return call(np.reshape(np.array(numbers, np.float64), (1, -1, 1)))[0, :, 0].tolist()
+
+
+def test_ties_below_a_window_share_evenly():
+    third = 1 / 3
+    assert slope(lambda x: gc.nn.max_pool(x, 3), [2, 2, 2, 5, 1, 5]) == [third, third, third, 0.5, 0, 0.5]
+    assert slope(lambda x: gc.nn.max_pool(x, 2, strides=1), [1, 3, 3]) == [0, 1.5, 0.5]
+    assert slope(gc.nn.global_max_pool, [4, 4]) == [0.5, 0.5]
+    assert slope(lambda x: gc.nn.max_pool(x, 2), [1, 2, 9]) == [0, 1, 0], "no window reaches the last one"
+
+
+def test_padding_has_no_share_in_a_tie():
+    low = -np.inf
+    assert slope(lambda x: gc.nn.max_pool(x, 2, strides=2, padding=((1, 0),)), [low, low, low]) == [1, 0.5, 0.5]
+
+
+def test_a_nan_below_a_window_is_its_gradient():
+    found = slope(lambda x: gc.nn.max_pool(x, 2), [np.nan, 1, 2, 3])
+    assert np.isnan(found[:2]).all()
+    assert found[2:] == [0, 1]
+
+
+POOLS = [
+    {"window": 2, "padding": "SAME"},
+    {"window": (3, 2), "strides": (2, 1)},
+    {"window": 2, "strides": 1, "padding": ((1, 0), (0, 1))},
+    {"window": (1, 2), "strides": (2, 3)},
+]
+
+
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("jax", marks=pytest.mark.requires("jax"))])
+def test_pooling_of_symbolic_positions(backend):
+    with gc.Graph():
+        x = gc.placeholder("x", ("n", "height", "width", 2), gc.float64)
+        pooled = [
+            pool(x, kwargs["window"], **{k: v for k, v in kwargs.items() if k != "window"})
+            for pool in (gc.nn.max_pool, gc.nn.avg_pool)
+            for kwargs in POOLS
+        ]
+        outputs = [*pooled, *(gc.gradients(gc.sum(y * y), x) for y in pooled)]
+    call = gc.compile(outputs, [x], backend=backend)
+    for array in (random(2, 5, 6, 2), random(1, 4, 3, 2)):
+        found = call(array)
+        for y, dx in zip(found[: len(pooled)], found[len(pooled) :], strict=True):
+            # Both are homogeneous of degree 1, so that by Euler x · ∇(y²) = 2 y².
+            np.testing.assert_allclose(np.sum(dx * array), 2 * np.sum(y * y), rtol=1e-10)
+
+
+@pytest.mark.requires("torch")
+def test_torch_pools_alike():
+    import torch
+    from torch.nn import functional
+
+    x = random(2, 3, 5, 6)
+    t = torch.tensor(x)
+    first = {"data_format": "NCHW"}
+    pairs = [
+        (gc.nn.max_pool(x, 3, strides=2, padding=((1, 1), (1, 1)), **first), functional.max_pool2d(t, 3, 2, 1)),
+        (
+            gc.nn.avg_pool(x, 3, strides=2, padding=((1, 1), (1, 1)), **first),
+            functional.avg_pool2d(t, 3, 2, 1, count_include_pad=False),
+        ),
+        (gc.nn.adaptive_max_pool(x, (2, 4), **first), functional.adaptive_max_pool2d(t, (2, 4))),
+        (gc.nn.adaptive_avg_pool(x, (2, 4), **first), functional.adaptive_avg_pool2d(t, (2, 4))),
+    ]
+    for ours, theirs in pairs:
+        np.testing.assert_allclose(gc.evaluate(ours), theirs.numpy(), rtol=1e-12, atol=1e-12)

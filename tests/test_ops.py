@@ -85,6 +85,8 @@ NEEDS_STATIC = {
     "softmax_cross_entropy": "the number of classes",
     "softmax_cross_entropy_grad": "the number of classes",
     "conv": "the window; see tests/test_convolution.py",
+    "adaptive_avg_pool": "the positions",
+    "adaptive_max_pool": "the positions",
     "conv_transpose": "the window",
     "unstack": "the number of tensors",
     "slice_update": "starts, lengths and steps of this table are numbers",
