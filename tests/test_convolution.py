@@ -173,3 +173,25 @@ def test_torch_pools_alike():
     ]
     for ours, theirs in pairs:
         np.testing.assert_allclose(gc.evaluate(ours), theirs.numpy(), rtol=1e-12, atol=1e-12)
+
+
+# --- resizing -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requires("jax")
+@pytest.mark.parametrize("method", ["nearest", "linear", "cubic"])
+def test_jax_resizes_alike(method):
+    import jax
+
+    x = random(1, 5, 6, 2).astype(np.float32)
+    for size, antialias in (((9, 4), True), ((3, 11), False)):
+        got = gc.evaluate(gc.nn.resize(x, size, method=method, antialias=antialias))
+        right = jax.image.resize(x, (1, *size, 2), method, antialias)
+        np.testing.assert_allclose(got, right, rtol=1e-5, atol=1e-5)
+
+
+def test_numpys_resize_is_another_function():
+    with gc.Graph():
+        x = gc.placeholder("x", (1, 2, 1))
+    with pytest.raises(gc.errors.StaticGraphError, match="np.resize"):
+        np.resize(x, (1, 4, 1))

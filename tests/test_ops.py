@@ -88,6 +88,7 @@ NEEDS_STATIC = {
     "adaptive_avg_pool": "the positions",
     "adaptive_max_pool": "the positions",
     "conv_transpose": "the window",
+    "resize": "the positions",
     "unstack": "the number of tensors",
     "slice_update": "starts, lengths and steps of this table are numbers",
 }

@@ -41,6 +41,10 @@ _NUMPY_NAMES = {
 }  # fmt: skip
 
 
+_UNLIKE_NUMPY = frozenset({"resize"})
+"""Functions of graphc that do something else than those of NumPy with the same name."""
+
+
 def numpy_function(function: Any) -> Callable[..., Any]:
     """The function of graphc for one of NumPy.
 
@@ -48,7 +52,7 @@ def numpy_function(function: Any) -> Callable[..., Any]:
         StaticGraphError: there is none.
     """
     name = function.__name__
-    found = FUNCTIONS.get(_NUMPY_NAMES.get(name, name))
+    found = None if name in _UNLIKE_NUMPY else FUNCTIONS.get(_NUMPY_NAMES.get(name, name))
     if found is None:
         place = str(getattr(function, "__module__", None) or "numpy").replace("numpy", "np", 1)
         raise StaticGraphError(
@@ -144,7 +148,11 @@ _FUNCTIONS = {
         ("cfloat", "gc.complex64 is the dtype"),
         ("cdouble", "gc.complex128 is the dtype"),
         (
-            "average conv1d conv2d interp nanmean nansum split trace vmap",
+            "conv1d conv2d conv3d",
+            "gc.nn.conv(x, w): 1 to 3 axes of positions, channels last unless data_format says so",
+        ),
+        (
+            "average interp nanmean nansum split trace vmap",
             "graphc has no {name} yet: compute it with NumPy and feed it, or express it with other functions",
         ),
     )

@@ -13,6 +13,7 @@ from graphc.ops.pooling import (
     max_pool,
 )
 from graphc.ops.random.discrete import dropout
+from graphc.ops.resize import resize
 from graphc.ops.units import (
     celu,
     elu,
@@ -53,6 +54,7 @@ __all__ = [
     "mish",
     "relu",
     "relu6",
+    "resize",
     "selu",
     "sigmoid",
     "silu",
