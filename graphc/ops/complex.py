@@ -14,7 +14,7 @@ from graphc.ir.dtype import COMPLEX, FLOAT, FLOAT8, complex_dtype, float32, name
 from graphc.ir.opdef import FUNCTIONS, Kind, Trait, public
 from graphc.ir.tensor import Tensor, apply
 from graphc.ir.types import TensorType
-from graphc.ops.define import TensorLike, as_tensor, common_dtype, convert, define, elementwise, record
+from graphc.ops.define import TensorLike, as_tensor, common_dtype, convert, define, elementwise
 from graphc.ops.precision import rounded_once
 
 _OWN = (Trait.OWN_CONJUGATE,)
@@ -143,8 +143,10 @@ ANGLE = elementwise(
 
 
 @public
-@rounded_once
 def angle(x: TensorLike, /) -> Tensor:
     """The argument of a complex number in radians, from -π to π; 0 or π for real numbers, by their sign."""
     node = as_tensor(x)
-    return record(ANGLE, node if is_complex(node) else convert(node, complex_dtype(node.dtype)))
+    if is_complex(node):
+        return apply(ANGLE, (node,))
+    turned: Tensor = FUNCTIONS["atan2"](0.0, node)
+    return turned
