@@ -615,6 +615,7 @@ def _source(g: _Growth) -> Tensor:
         lambda: gc.full((2, 3), 1.5),
         lambda: gc.asarray(np.array([1.0, -2.0, 0.5], np.float32)),
         lambda: gc.dim_value(dims.symbol("n")),
+        lambda: gc.arange(dims.symbol("n"), dtype=g.rng.choice(["int64", "float32"])),
         lambda: g.leaf(),
         lambda: g.leaf(style="special"),
     ])()  # fmt: skip
