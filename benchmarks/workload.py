@@ -39,7 +39,6 @@ SUITES = ("smoke", "cpu", "gpu")
 FOLDER = Path(__file__).parent / "workloads"
 # Listed as missing until graphc has what they need.
 AWAITED = {
-    "cnn-step": "graphc has no convolution yet",
     "lstm-step": "graphc has no recurrence yet",
     "transformer-step": "graphc has no attention yet",
     "attention": "graphc has no attention yet",

@@ -21,7 +21,7 @@ from graphc.ops.windows import as_given, per_axis, with_channels_last
 
 
 def _triangle(x: np.ndarray) -> np.ndarray:
-    return np.maximum(1 - np.abs(x), 0)
+    return np.asarray(np.maximum(1 - np.abs(x), 0))
 
 
 def _keys(x: np.ndarray) -> np.ndarray:
