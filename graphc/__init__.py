@@ -37,6 +37,7 @@ _OPS = {
     "floats": "allclose bitwise_left_shift bitwise_right_shift copysign "
     "isclose nan_to_num nextafter reciprocal signbit",
     "gamma": "betaln digamma lgamma polygamma",
+    "incomplete_gamma": "gammainc gammaincc",
     "powers": "cbrt exp2 hypot log10 log2 logaddexp",
     "trigonometry": "acos acosh asin asinh atan atan2 atanh cosh deg2rad rad2deg sinh tan",
     "structure": "check_numerics print stop_gradient",

@@ -448,3 +448,12 @@ def test_tangents_must_match():
         gc.jvp(x * x, [x], [gc.ones((3,))])
     with pytest.raises(ArgumentError, match="one to one"):
         gc.jvp(x * x, [x], [])
+
+
+@pytest.mark.parametrize("name", ["gammainc", "gammaincc"])
+def test_the_incomplete_gamma_functions_have_no_gradient_in_a_yet(name):
+    a, x = placeholders([np.ones(2), np.ones(2)])
+    with pytest.raises(GradientNotImplementedError, match=f"gradient of {name} in its first operand"):
+        vjp([F[name](a, x)], [a], [constant([1, 1], FLOAT64)])
+    (found,) = vjp([F[name](F["stop_gradient"](a), x)], [x], [constant([1, 1], FLOAT64)])
+    assert found is not None

@@ -117,5 +117,22 @@ def _half_exp(jax: Any, size: Value) -> Value:
     return jax.lax.select(size < 2.0, 0.5 * jax.lax.exp(size), (0.5 * math.e) * jax.lax.exp(size - 1.0))
 
 
-ELEMENTARY = (atanh, cosh, exp2, log, log1p, log2, log10, sinh)
+def gammainc(jax: Any, a: Value, x: Value) -> Value:
+    """In float64: in float32 XLA stops its series some units too early."""
+    return _for_infinite_a(jax, jax.lax.igamma(a.astype(np.float64), x.astype(np.float64)), a, x, 0.0)
+
+
+def gammaincc(jax: Any, a: Value, x: Value) -> Value:
+    """As `gammainc`."""
+    return _for_infinite_a(jax, jax.lax.igammac(a.astype(np.float64), x.astype(np.float64)), a, x, 1.0)
+
+
+def _for_infinite_a(jax: Any, value: Value, a: Value, x: Value, limit: float) -> Value:
+    """The limit at finite x, and NaN at others."""
+    at_limit = jax.lax.full_like(value, limit) + 0.0 * x.astype(np.float64)  # NaN for an infinite x
+    at_limit = jax.lax.select(x < 0, jax.lax.full_like(value, math.nan), at_limit)
+    return jax.lax.select(a == math.inf, at_limit, value).astype(x.dtype)
+
+
+ELEMENTARY = (atanh, cosh, exp2, gammainc, gammaincc, log, log1p, log2, log10, sinh)
 """For the table of `kernels`."""

@@ -58,6 +58,7 @@ BINARY = {
     "multiply": "lax.mul", "not_equal": "lax.ne", "pow": "power", "remainder": "remainder", "subtract": "lax.sub",
     "where": "lax.select", "atan2": "lax.atan2", "nextafter": "lax.nextafter",
     "bitwise_left_shift": "lax.shift_left",
+    "gammainc": "gammainc", "gammaincc": "gammaincc",
 }  # fmt: skip
 REDUCTIONS = {
     "all": "lax.reduce_and", "any": "lax.reduce_or", "max": "lax.reduce_max", "min": "lax.reduce_min",

@@ -73,6 +73,12 @@ def _below_two(xp: Any, x: Any) -> Any:
     return xp.where(low, found - xp.log(xp.where(low, x, 1.0)), found)
 
 
+def log_gamma_near_one(xp: Any, y: Any) -> Any:
+    """log Γ(1 + y) for y from 0 to 1: near 0 as accurate as y is."""
+    at_one = y * polynomial(_ONE_P, y) / polynomial(_ONE_Q, y) - 0.5 * y
+    return xp.where(y < 0.2, at_one, _below_two(xp, 1.0 + y))
+
+
 def _from_two_to_eight(xp: Any, x: Any) -> Any:
     """log Γ on [2, 8): that of [2, 3), and the logarithm of what lies between."""
     y = x - xp.floor(x)
@@ -224,8 +230,8 @@ def _zeta(s: int, x: Tensor) -> Tensor:
         factors.append(over * rising / (under * math.factorial(2 * k)))
         rising *= (s + 2 * k - 1) * (s + 2 * k)
     series = polynomial(tuple(factors), square)
-    rest: Tensor = _power(inverse, s - 1) * (1.0 / (s - 1) + inverse * (0.5 + inverse * series))
-    return total + rest
+    result: Tensor = total + _power(inverse, s - 1) * (1.0 / (s - 1) + inverse * (0.5 + inverse * series))
+    return result
 
 
 def _cotangent_derivative(n: int, c: Tensor) -> Tensor:
