@@ -20,6 +20,7 @@ CALLS = [
     {"padding": "VALID", "dilation": 2},
     {"strides": (1, 3), "padding": ((2, 0), (0, 1)), "groups": 2},
     {"strides": 2, "groups": 4, "padding": "SAME"},
+    {"strides": (2, 1), "padding": "SAME"},  # rows of symbolic length: a sum of products, as long ones are
 ]
 
 

@@ -17,16 +17,19 @@ from graphc.ir.types import TensorType
 from graphc.ops.arithmetic import add
 from graphc.ops.contraction import matmul
 from graphc.ops.define import TensorLike, common_dtype, convert, define, float_operand
-from graphc.ops.layout import concat, permute_dims, reshape
+from graphc.ops.layout import permute_dims, reshape
 from graphc.ops.precision import rounded_once
 from graphc.ops.windows import (
     as_given,
+    columns,
+    grouped,
     is_channels_first,
     pairs_of,
     parts_below,
     per_axis,
     placed,
     static_window,
+    ungrouped,
     with_channels_last,
 )
 
@@ -58,32 +61,6 @@ def _conv_type(types: tuple[TensorType, ...], attrs: Attrs) -> TensorType:
     return TensorType(x.dtype, (x.shape[0], *attrs["size"], w.shape[-1]))
 
 
-def _columns(x: Tensor, window: tuple[int, ...], attrs: Attrs) -> Tensor:
-    """(groups, places, elements under the window · channels of a group): a convolution is one product with that.
-
-    Its gradient in the weights reads the same columns, and CSE makes them once.
-    """
-    flat = concat(parts_below(x, window, attrs, 0.0), axis=-1)
-    places, groups, count = dims.product(flat.shape[:-1]), attrs["groups"], math.prod(window)
-    if groups == 1:
-        return reshape(flat, (1, places, flat.shape[-1]))
-    share = dims.floordiv(x.shape[-1], groups)
-    apart = permute_dims(reshape(flat, (places, count, groups, share)), (2, 0, 1, 3))
-    return reshape(apart, (groups, places, share * count))
-
-
-def _grouped(x: Tensor, groups: int) -> Tensor:
-    """(groups, all before the last axis, channels of a group)."""
-    rows = dims.product(x.shape[:-1])
-    if groups == 1:
-        return reshape(x, (1, rows, x.shape[-1]))
-    return permute_dims(reshape(x, (rows, groups, dims.floordiv(x.shape[-1], groups))), (1, 0, 2))
-
-
-def _ungrouped(x: Tensor, shape: Shape) -> Tensor:
-    return reshape(x if x.shape[0] == 1 else permute_dims(x, (1, 0, 2)), shape)
-
-
 def _conv_parts(node: Tensor) -> Tensor:
     x, w = node.inputs
     window, groups = static_window(w.shape[:-2]), node.attrs["groups"]
@@ -91,8 +68,21 @@ def _conv_parts(node: Tensor) -> Tensor:
         flat = reshape(w, (math.prod(window), groups))
         parts = parts_below(x, window, node.attrs, 0.0)
         return reduce(add, (part * flat[k] for k, part in enumerate(parts)))
-    product = matmul(_columns(x, window, node.attrs), _grouped(w, groups))
-    return _ungrouped(product, node.shape)
+    if groups == 1 and _is_sum(window, node.attrs["size"]):
+        flat = reshape(w, (math.prod(window), *w.shape[-2:]))
+        parts = parts_below(x, window, node.attrs, 0.0)
+        return reduce(add, (matmul(part, flat[k]) for k, part in enumerate(parts)))
+    product = matmul(columns(x, window, node.attrs), grouped(w, groups))
+    return ungrouped(product, node.shape)
+
+
+def _is_sum(window: tuple[int, ...], size: Shape) -> bool:
+    """Whether a product per position of the window takes less time than columns: docs/design.md has the measurement."""
+    row = size[-1]
+    return math.prod(window) > 1 and (not isinstance(row, int) or row >= _ROW)
+
+
+_ROW = 8
 
 
 def _to_input(ct: Tensor, w: Tensor, attrs: Attrs, size: Shape) -> Tensor:
@@ -138,8 +128,8 @@ def _weights_type(types: tuple[TensorType, ...], attrs: Attrs) -> TensorType:
 def _weights_parts(node: Tensor) -> Tensor:
     x, ct = node.inputs
     groups = node.attrs["groups"]
-    product = matmul(_columns(x, node.attrs["window"], node.attrs).mT, _grouped(ct, groups))
-    return _ungrouped(product, node.shape)
+    product = matmul(columns(x, node.attrs["window"], node.attrs).mT, grouped(ct, groups))
+    return ungrouped(product, node.shape)
 
 
 def _without_window(attrs: Attrs) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from graphc.ir import dims
 from graphc.ir.dims import Dim, Shape
 from graphc.ir.tensor import Tensor, apply
 from graphc.ops.define import TensorLike, convert
-from graphc.ops.layout import PAD, permute_dims, reshape
+from graphc.ops.layout import PAD, concat, permute_dims, reshape
 from graphc.ops.slicing import SLICE
 
 FORMATS = ("NHWC", "NCHW")
@@ -198,3 +199,33 @@ def _padded(x: Tensor, window: Sequence[int], attrs: Mapping[str, Any], fill: Te
     if all(width == (0, 0) for width in widths):
         return x
     return apply(PAD, (x, convert(fill, x.dtype)), pad_width=tuple(widths))
+
+
+# --- as matrices ----------------------------------------------------------------------------------------------
+
+
+def columns(x: Tensor, window: tuple[int, ...], attrs: Mapping[str, Any]) -> Tensor:
+    """(groups, places, elements under the window · channels of a group): a convolution is one product with that.
+
+    Its gradient in the weights reads the same columns, and CSE makes them once.
+    """
+    flat = concat(parts_below(x, window, attrs, 0.0), axis=-1)
+    places, groups, count = dims.product(flat.shape[:-1]), attrs["groups"], math.prod(window)
+    if groups == 1:
+        return reshape(flat, (1, places, flat.shape[-1]))
+    share = dims.floordiv(x.shape[-1], groups)
+    apart = permute_dims(reshape(flat, (places, count, groups, share)), (2, 0, 1, 3))
+    return reshape(apart, (groups, places, share * count))
+
+
+def grouped(x: Tensor, groups: int) -> Tensor:
+    """(groups, all before the last axis, channels of a group)."""
+    rows = dims.product(x.shape[:-1])
+    if groups == 1:
+        return reshape(x, (1, rows, x.shape[-1]))
+    return permute_dims(reshape(x, (rows, groups, dims.floordiv(x.shape[-1], groups))), (1, 0, 2))
+
+
+def ungrouped(x: Tensor, shape: Shape) -> Tensor:
+    """The way back, to a shape."""
+    return reshape(x if x.shape[0] == 1 else permute_dims(x, (1, 0, 2)), shape)
