@@ -43,15 +43,14 @@ _OPS = {
     "structure": "check_numerics print stop_gradient",
 }
 
+_DTYPES = (
+    "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float8_e4m3fn float8_e5m2 float16 bfloat16 float32 float64 "
+    "complex64 complex128"
+)
+
 _NAMES: dict[str, tuple[str, str]] = {
     **{name: (f"graphc.ops.{module}", name) for module, names in _OPS.items() for name in names.split()},
-    **{
-        name: ("graphc.ir.dtype", name)
-        for name in (
-            "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float8_e4m3fn float8_e5m2 float16 bfloat16 float32 float64 "
-            "complex64 complex128"
-        ).split()
-    },
+    **{name: ("graphc.ir.dtype", name) for name in _DTYPES.split()},
     **{name: ("math", name) for name in ["e", "inf", "nan", "pi"]},
     "newaxis": ("numpy", "newaxis"),
     "__array_api_version__": ("graphc.ir.foreign", "API_VERSION"),

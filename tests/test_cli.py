@@ -86,7 +86,8 @@ def test_unknown_commands_are_refused(arguments: list[str], capsys: pytest.Captu
 
 
 def test_a_misspelt_command_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
-    for given, said in (("bakends", "did you mean 'backends'?"), ("train", "one of: backends, bench, conformance, info")):
+    known = "one of: backends, bench, conformance, info"
+    for given, said in (("bakends", "did you mean 'backends'?"), ("train", known)):
         with pytest.raises(SystemExit):
             cli.main([given])
         assert f"there is no command named {given!r}: {said}" in capsys.readouterr().err

@@ -133,7 +133,8 @@ def _like(value: Any, node: Tensor, what: str, whose: str) -> Tensor:
             f"{what} has another shape than its {whose}",
             expected=str(node.type),
             got=str(found.type),
-            fix=f"give every element of {whose} its weight: gc.broadcast_to(weight, {whose}.shape), gc.ones_like({whose})",
+            fix=f"give every element of {whose} its weight: gc.broadcast_to(weight, {whose}.shape), "
+            f"gc.ones_like({whose})",
         )
     return broadcast_to(found, node.shape)  # equates symbols under two names, by a guard
 
