@@ -54,6 +54,17 @@ def test_xla_gives_the_same_convolutions():
             np.testing.assert_allclose(got, expected, rtol=SAME_GRADIENT, atol=SAME_GRADIENT)
 
 
+@pytest.mark.requires("jax")
+def test_a_convolution_that_is_claimed_counts_its_products():
+    with gc.Graph():
+        x, w = gc.placeholder("x", ("n", 6, 5, 4)), gc.placeholder("w", (3, 2, 2, 8))
+        y = gc.nn.conv(x, w, groups=2, padding="VALID")
+        slope = gc.gradients(y, w, grad_ys=y)
+    products = 2 * (7 * 4 * 4 * 8) * (3 * 2 * 2)
+    assert gc.compile(y, [x, w], backend="jax").plan.flops.evaluate(n=7) == products
+    assert gc.compile(slope, [x, w], backend="jax").plan.flops.evaluate(n=7) == 2 * products
+
+
 @pytest.mark.requires("scipy")
 def test_scipy_agrees():
     from scipy import signal

@@ -28,8 +28,16 @@ def sum_of(parts: object) -> Dim:
     return total
 
 
+_CONVOLUTIONS = ("conv", "conv_weights")
+
+
 def _step_flops(plan: Plan, step: Step) -> Dim:
     output = plan.slots[step.outputs[0]].type
+    if step.op.name in _CONVOLUTIONS:  # on a backend that claims them
+        places, weights = output.size, plan.slots[step.inputs[1]].type
+        if step.op.name == "conv_weights":
+            places, weights = weights.size, output
+        return dims.product([2, places, *weights.shape[:-1]])
     if step.op.kind is Kind.CONTRACTION:
         inner = plan.slots[step.inputs[0]].type.shape[-1]
         return dims.product([2, output.size, inner])
