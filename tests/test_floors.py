@@ -41,7 +41,6 @@ FLOORS = {
     "graphc/nn/": 10,
     "graphc/linalg.py": 10,
     "graphc/fft.py": 10,
-    "graphc/random.py": 10,
     "graphc/io/": 11,
     "graphc/quantize/": 11,
     "graphc/viz/": 11,
