@@ -12,7 +12,7 @@ import numpy as np
 import graphc as gc
 import graphc.ops
 from graphc.conformance.rows import ROWS
-from graphc.conformance.table import Row
+from graphc.conformance.table import D, Row
 from graphc.ir.dtype import COMPLEX, bool_, float32
 from graphc.ir.opdef import FUNCTIONS, OPS, Kind
 from graphc.ir.tensor import Tensor
@@ -70,6 +70,7 @@ _NAMED: dict[str, Callable[[Leaf], Tensor]] = {
     "svd": lambda leaf: gc.linalg.svd(leaf("float32", (2, 3))).S,
     "gelu": lambda leaf: gc.nn.gelu(leaf("float32", _SHAPE)),
     "matmul": lambda leaf: gc.matmul(leaf("float32", _SHAPE), leaf("float32", (3, 2))),
+    "nextafter": lambda leaf: gc.nextafter(leaf("float32", _SHAPE, D(1, 3)), leaf("float32", _SHAPE)),  # 0: none
     "pad": lambda leaf: gc.pad(leaf("float32", _SHAPE), 1),
     "permute_dims": lambda leaf: gc.permute_dims(leaf("float32", (2, 3, 2)), (1, 2, 0)),  # not its own inverse
     "project": lambda leaf: _losses(leaf)[1],

@@ -125,10 +125,10 @@ RULES: dict[str, tuple[str, Break]] = {
 GRADIENTS: dict[str, tuple[str, Break]] = {
     "of tanh without the square": ("tanh", gradient("tanh", (lambda ct, node: ct * (1.0 - node),))),
     "of a product with the factors swapped": (
-        "multiply",
+        "multiply|divide",  # x / 2 is x · 0.5 before gradients are taken
         gradient("multiply", (lambda ct, node: ct * node.inputs[0], lambda ct, node: ct * node.inputs[1])),
     ),
-    "of exp without exp": ("exp", gradient("exp", (lambda ct, node: ct,))),
+    "of exp without exp": ("exp|softmax_cross_entropy_grad", gradient("exp", (lambda ct, node: ct,))),
     "of a difference without its sign": (
         "subtract",
         gradient("subtract", (lambda ct, node: ct, lambda ct, node: ct)),

@@ -273,8 +273,14 @@ def softmax_cross_entropy(logits: TensorLike, labels: TensorLike, /) -> Tensor:
 
 
 def _cross_entropy_grad_type(types: tuple[TensorType, ...], attrs: Mapping[str, Any]) -> TensorType:
-    _require_static_classes(types[1])
-    return types[1]
+    ct, logits, labels, shift, rest = types
+    _require_static_classes(logits)
+    for row in (ct, labels, shift, rest):
+        if len(row.shape) != len(logits.shape) - 1:
+            raise ShapeError("the gradient takes a number per row of logits", got=f"{row} for {logits}")
+        for mine, wanted in zip(row.shape, logits.shape, strict=False):
+            dims.require_equal(mine, wanted, "the gradient takes a number per row of logits")
+    return logits
 
 
 def _cross_entropy_grad_parts(node: Tensor) -> Tensor:
