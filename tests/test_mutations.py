@@ -293,7 +293,7 @@ def test_a_broken_rule_is_caught_and_named(name: str, broken: pytest.MonkeyPatch
 def test_a_broken_gradient_is_caught_and_named(name: str, broken: pytest.MonkeyPatch) -> None:
     expected, do_break = GRADIENTS[name]
     do_break(broken)
-    require_verdict(first_failure(["gradients"]), "gradient", expected, lines=20)
+    require_verdict(first_failure(["gradients"]), "gradient", expected, lines=30)
 
 
 @pytest.mark.parametrize("name", PLANS)
