@@ -1,11 +1,12 @@
 """Ops that a backend has no kernel for: what it runs of the op table, and of a random graph, without them."""
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
+import numpy as np
 from random_graphs import Case
 
-from graphc.conformance.table import Row
+from graphc.conformance.table import Row, S
 from graphc.conformance.values import operands, placeholders
 from graphc.errors import UnsupportedError
 from graphc.ir.graph import Graph
@@ -33,18 +34,21 @@ def lacking(error: UnsupportedError) -> set[str]:
 
 def rows_that_run(rows: Iterable[Row], backend: object) -> list[Row]:
     """The rows whose first call a backend has kernels for."""
-    return [row for row in rows if not _is_refused(row, backend)]
+    return [row for row in rows if not row.samples or _runs_first(row, row.samples[0], backend)]
 
 
-def _is_refused(row: Row, backend: object) -> bool:
-    if not row.samples:
-        return False
-    inputs = placeholders(operands(row, row.samples[0], row.dtypes[0]))
+def _runs_first(row: Row, sample: S, backend: object) -> bool:
+    return runs(row, operands(row, sample, row.dtypes[0]), sample.kwargs, backend)
+
+
+def runs(row: Row, arrays: Sequence[np.ndarray], kwargs: Mapping[str, Any], backend: object) -> bool:
+    """Whether a backend has kernels for a call of a row."""
+    inputs = placeholders(arrays)
     try:
-        compile_function([row.function(*inputs, **row.samples[0].kwargs)], inputs, backend=backend)  # type: ignore[arg-type]
+        compile_function([row.function(*inputs, **kwargs)], inputs, backend=backend)  # type: ignore[arg-type]
     except UnsupportedError as error:
-        return bool(lacking(error))
-    return False
+        return not lacking(error)
+    return True
 
 
 def runnable(case: Case, compile: Callable[[Graph], _Plan]) -> tuple[Case, _Plan] | None:
