@@ -64,6 +64,7 @@ def bessel(x: Any, order: int) -> Any:
 
 NO_BOOL = (*FLOATS, "int32", "uint8")  # false and true are out of their domains
 
+
 def incomplete_gamma(a: Any, x: Any) -> Any:
     """Its power series, with Γ(a + 1) out of Stirling's."""
     term = total = np.ones_like(x)
